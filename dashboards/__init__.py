@@ -1,0 +1,1 @@
+"""Tables to pictures: the Streamlit app and its queries."""

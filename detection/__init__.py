@@ -1,0 +1,1 @@
+"""Pixels to positions: video, detector, tracker, floor, zones, best crops."""

@@ -1,0 +1,1 @@
+"""Identities to tables: store configuration, density metrics, the lake, Prefect flows, command line."""

@@ -1,0 +1,1 @@
+"""Crops to identities: the RGA network, embedder, people across cameras; training and evaluation."""
