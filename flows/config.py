@@ -1,0 +1,460 @@
+"""Store configuration: one `store.yaml` a store, read, checked and explained.
+
+Every mistake in a file is found in one reading and told in one line each: file, line, field, what is wrong, what to do.
+Geometry is in floor metres (x east, y north from the south-west corner), or in a camera's pixels where a zone names an
+uncalibrated camera.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from detection.floor import FloorCalibration
+from detection.zones import check_polygon
+from flows.yaml_lines import YamlLines, read_yaml
+
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
+Point = tuple[float, float]
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+MICROSECOND = timedelta(microseconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC"))
+
+
+class Section(BaseModel):
+    """A part of `store.yaml`. Unknown fields are refused: a misspelt one would otherwise be ignored in silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Fixture(Section):
+    """Something that stands on the floor and hides feet: a shelf, a counter."""
+
+    kind: str = Field("shelf", title="Kind")
+    polygon: tuple[Point, ...] = Field(title="Footprint", description="corners in order, floor metres", min_length=3)
+    height_m: float = Field(title="Height", description="metres", gt=0, le=10)
+
+    _polygon = field_validator("polygon")(check_polygon)
+
+
+class Floor(Section):
+    """The shop floor."""
+
+    width_m: float = Field(title="Width", description="metres, west to east", gt=0, le=2000)
+    depth_m: float = Field(title="Depth", description="metres, south to north", gt=0, le=2000)
+    plan: str | None = Field(None, title="Plan", description="picture of the floor, path beside store.yaml")
+    fixtures: tuple[Fixture, ...] = Field((), title="Fixtures")
+
+
+class Recordings(Section):
+    """Where a camera's recordings lie and what their names say.
+
+    `path` is relative to store.yaml, absolute, or an fsspec URL (s3://...). It holds `{camera}` and strftime codes
+    (%Y %m %d %H %M %S %f) of the recording's first frame; `*` matches anything. Without %H the start is read from
+    a sidecar file NAME.json ({"start": "2025-03-14T09:00:00Z"}) or from the container's creation time.
+    """
+
+    path: str = Field(title="Path template", min_length=1)
+    clock: str | None = Field(None, title="Clock", description="time zone of the names; the store's where left out")
+    assumed_fps: float = Field(
+        25, title="Assumed rate", description="frames a second, only for files without timestamps", gt=0, le=240
+    )
+
+    @field_validator("path")
+    @classmethod
+    def _has_camera(cls, value: str) -> str:
+        if "{camera}" not in value:
+            raise ValueError("must contain {camera}, for example videos/{camera}/%Y-%m-%d/%H-%M-%S.mp4")
+        unknown = set(re.findall(r"{([^}]*)}", value)) - {"camera"}
+        if unknown:
+            raise ValueError(f"knows only {{camera}}, not {{{', '.join(sorted(unknown))}}}; dates are %Y-%m-%d")
+        return value
+
+    @field_validator("clock")
+    @classmethod
+    def _known_zone(cls, value: str | None) -> str | None:
+        return value if value is None else _time_zone(value)
+
+
+class CalibrationPoint(Section):
+    pixel: Point = Field(title="Pixel", description="x right, y down; (0, 0) is the corner of the first pixel")
+    floor: Point = Field(title="Floor", description="metres")
+
+
+class Calibration(Section):
+    """Pixels to floor: at least four point pairs, or the 3x3 homography itself."""
+
+    points: tuple[CalibrationPoint, ...] | None = Field(None, title="Point pairs")
+    homography: tuple[tuple[float, float, float], ...] | None = Field(None, title="Homography, pixels to metres")
+    max_error_m: float = Field(0.5, title="Largest accepted mean error", description="metres", gt=0, le=5)
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Calibration:
+        if (self.points is None) == (self.homography is None):
+            raise ValueError("give either points (at least 4 pixel/floor pairs) or homography (3 rows of 3 numbers)")
+        if self.homography is not None and len(self.homography) != 3:
+            raise ValueError("homography needs 3 rows of 3 numbers")
+        return self
+
+
+class Camera(Section):
+    """A camera, what it sees of the floor, and how often it is looked at."""
+
+    id: Identifier = Field(title="Id", description="letters, digits, - and _")
+    sampling_fps: float = Field(5, title="Sampling rate", description="frames a second that are looked at", gt=0, le=60)
+    image_size: tuple[int, int] | None = Field(
+        None, title="Picture size", description="width, height in pixels that calibration, mask and zones were drawn on"
+    )
+    calibration: Calibration | None = Field(None, title="Calibration")
+    mask: tuple[tuple[Point, ...], ...] = Field(
+        (), title="Mask", description="polygons in pixels; people standing in them are left out"
+    )
+
+    @field_validator("mask")
+    @classmethod
+    def _polygons(cls, value: tuple[tuple[Point, ...], ...]) -> tuple[tuple[Point, ...], ...]:
+        return tuple(check_polygon(polygon) for polygon in value)
+
+    @model_validator(mode="after")
+    def _calibrates(self) -> Camera:
+        if (self.calibration or self.mask) and self.image_size is None:
+            raise ValueError("image_size [width, height] is needed beside calibration and mask")
+        if self.calibration is not None:
+            self.floor_calibration  # noqa: B018 - fits now, so that a bad fit is told with the other mistakes
+        return self
+
+    @cached_property
+    def floor_calibration(self) -> FloorCalibration | None:
+        """The fitted calibration, or None where the camera has none. Raises CalibrationError where it does not fit."""
+        if self.calibration is None or self.image_size is None:
+            return None
+        if self.calibration.homography is not None:
+            return FloorCalibration.from_homography(self.calibration.homography, self.image_size)
+        points = self.calibration.points or ()
+        return FloorCalibration.fit(
+            [point.pixel for point in points],
+            [point.floor for point in points],
+            self.image_size,
+            max_error_m=self.calibration.max_error_m,
+        )
+
+
+class Zone(Section):
+    """A named part of the store that people are counted in."""
+
+    id: Identifier = Field(title="Id")
+    name: str | None = Field(None, title="Name", max_length=80)
+    kind: Literal["aisle", "display", "checkout", "entrance", "staff", "other"] = Field("other", title="Kind")
+    polygon: tuple[Point, ...] = Field(title="Polygon", description="corners in order; metres, or pixels with camera")
+    camera: Identifier | None = Field(None, title="Camera", description="the uncalibrated camera it is drawn on")
+    capacity: int | None = Field(None, title="Capacity", description="people at which it counts as crowded", ge=1)
+
+    _polygon = field_validator("polygon")(check_polygon)
+
+
+class Entrance(Section):
+    """A line people cross to come in or go out; `inside` is any point on the shop's side."""
+
+    id: Identifier = Field("main", title="Id")
+    name: str | None = Field(None, title="Name", max_length=80)
+    line: tuple[Point, Point] = Field(title="Line", description="two points; metres, or pixels with camera")
+    inside: Point = Field(title="Inside", description="a point on the inner side of the line")
+    camera: Identifier | None = Field(None, title="Camera", description="the uncalibrated camera it is drawn on")
+
+    @model_validator(mode="after")
+    def _has_two_sides(self) -> Entrance:
+        (ax, ay), (bx, by), (px, py) = *self.line, self.inside
+        if (ax, ay) == (bx, by):
+            raise ValueError("the two points of line are the same; an entrance needs two different ends")
+        if abs((bx - ax) * (py - ay) - (by - ay) * (px - ax)) < 1e-9:
+            raise ValueError("inside lies on the line itself; move it into the shop")
+        return self
+
+
+class DetectorChoice(Section):
+    model: str = Field("yolo11n.pt", title="Model", description="shipped name, ultralytics name, or path")
+    confidence: float = Field(0.25, title="Confidence", description="boxes under it do not start a track", gt=0, lt=1)
+    image_size: int = Field(640, title="Picture size", description="longest side the network sees, pixels", ge=160)
+
+
+class ReidChoice(Section):
+    model: str = Field("rga-store", title="Model", description="shipped name, or path of a weights folder")
+    threshold: float | None = Field(
+        None, title="Same-person threshold", description="cosine; the one calibrated with the weights if left out"
+    )
+
+
+class Counting(Section):
+    """The definitions' constants."""
+
+    hysteresis_s: float = Field(1.0, title="Hysteresis", description="seconds in or out of a zone that count", ge=0)
+    max_hidden_s: float = Field(
+        20.0, title="Longest hidden span", description="seconds a person out of sight is held to be still there", ge=0
+    )
+    engaged_s: float = Field(10.0, title="Engaged visit", description="seconds in a zone", gt=0)
+
+
+class StaffRule(Section):
+    """Who is staff. A person who fulfils any given rule is."""
+
+    min_hours_present: float | None = Field(None, title="Hours present", description="hours in the store", gt=0)
+    zone: Identifier | None = Field(None, title="Staff zone", description="who stays in it longer than min_zone_s")
+    min_zone_s: float = Field(60, title="Time in the staff zone", description="seconds", gt=0)
+
+
+class Privacy(Section):
+    embeddings_days: int = Field(7, title="Embeddings kept", description="days", ge=0)
+    positions_days: int = Field(90, title="Positions kept", description="days", ge=0)
+
+
+class StoreConfig(Section):
+    """One store."""
+
+    id: Identifier = Field(title="Store id")
+    name: str = Field(title="Name", min_length=1, max_length=120)
+    timezone: str = Field(title="Time zone", description="IANA name, for example Europe/Berlin")
+    opening_hours: dict[Literal[WEEKDAYS], tuple[str, ...]] = Field(  # type: ignore[valid-type]
+        default_factory=dict, title="Opening hours", description='by weekday, store time: ["09:00-13:00", "14:00-20:00"]'
+    )
+    floor: Floor
+    recordings: Recordings
+    cameras: tuple[Camera, ...] = Field(title="Cameras", min_length=1)
+    zones: tuple[Zone, ...] = Field((), title="Zones")
+    entrances: tuple[Entrance, ...] = Field((), title="Entrances")
+    detector: DetectorChoice = Field(default_factory=DetectorChoice)
+    reid: ReidChoice = Field(default_factory=ReidChoice)
+    counting: Counting = Field(default_factory=Counting)
+    staff: StaffRule | None = Field(None, title="Staff rule")
+    privacy: Privacy = Field(default_factory=Privacy)
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        return _time_zone(value)
+
+    @field_validator("opening_hours")
+    @classmethod
+    def _spans(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        for spans in value.values():
+            for span in spans:
+                _clock_span(span)
+        return value
+
+    @property
+    def zone_info(self) -> ZoneInfo:
+        return ZoneInfo(self.timezone)
+
+    def day_window(self, day: date) -> tuple[int, int]:
+        """[start, end) of the store's local day in UTC microseconds: 23, 24 or 25 hours."""
+        return self._local(day, time.min), self._local(day + timedelta(days=1), time.min)
+
+    def open_windows(self, day: date) -> list[tuple[int, int]]:
+        """Opening hours of a day as [start, end) in UTC microseconds; empty where closed, the whole day if never set."""
+        if not self.opening_hours:
+            return [self.day_window(day)]
+        windows = []
+        for span in self.opening_hours.get(WEEKDAYS[day.weekday()], ()):
+            start, end = _clock_span(span)
+            end_day = day if end > start else day + timedelta(days=1)  # open past midnight
+            windows.append((self._local(day, start), self._local(end_day, end)))
+        return sorted(windows)
+
+    def _local(self, day: date, clock: time) -> int:
+        return (datetime.combine(day, clock, tzinfo=self.zone_info) - EPOCH) // MICROSECOND
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake: where it is and how to mend it. Prints as one line."""
+
+    file: str
+    field: str
+    message: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{place}: {self.field}: {self.message}" if self.field else f"{place}: {self.message}"
+
+
+class StoreConfigError(ValueError):
+    """What is wrong with a store's configuration; `problems` holds every mistake, `str()` one line each."""
+
+    def __init__(self, problems: list[Problem]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(str(problem) for problem in problems))
+
+
+def load_store(path: str | Path) -> StoreConfig:
+    """Read a store.yaml. Raises StoreConfigError with every mistake in it."""
+    config, problems = examine_store(path)
+    if problems or config is None:
+        raise StoreConfigError(problems)
+    return config
+
+
+def examine_store(path: str | Path) -> tuple[StoreConfig | None, list[Problem]]:
+    """Read a store.yaml and list its mistakes.
+
+    Returns what could be understood (faulty cameras, zones and so on left out; None where too little is left) and the
+    mistakes, so that further checks can go on and everything is told at once.
+    """
+    file = Path(path)
+    try:
+        data, lines = read_yaml(file)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        return None, [Problem(str(file), "", f"not valid YAML: {error.problem}", mark.line + 1 if mark else None)]
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return None, [Problem(str(file), "", f"cannot be read: {error}")]
+    if not isinstance(data, dict):
+        return None, [Problem(str(file), "", "holds no fields; start with `id:`, `name:`, `timezone:`, `floor:` ...")]
+
+    problems = [Problem(str(file), field, "is given twice; remove one", line) for field, line in lines.duplicates]
+    config, faults = _understand(data)
+    faults += _cross_checks(config, data) if config else []
+    problems += [Problem(str(file), _field(loc), message, lines.line(loc)) for loc, message in faults]
+    return config, problems
+
+
+Fault = tuple[tuple[str | int, ...], str]
+
+
+def _understand(data: dict[str, Any]) -> tuple[StoreConfig | None, list[Fault]]:
+    """Validate, leaving out what is faulty, until the rest stands or too little is left."""
+    faults: list[Fault] = []
+    for _ in range(20):  # each round takes at least one faulty part out; a file has few levels
+        try:
+            return StoreConfig.model_validate(data), faults
+        except ValidationError as error:
+            found = [(tuple(item["loc"]), _say(item)) for item in error.errors()]
+        faults += [fault for fault in found if fault not in faults]
+        reduced = _without(data, [loc for loc, _ in found])
+        if reduced == data:
+            break
+        data = reduced
+    return None, faults
+
+
+def _without(data: dict[str, Any], locations: list[tuple[str | int, ...]]) -> dict[str, Any]:
+    """The data without the list items (or else the top-level fields) that hold the faults."""
+    bad_items = {loc[:2] for loc in locations if len(loc) > 1 and isinstance(loc[1], int)}
+    bad_fields = {loc[0] for loc in locations if loc and (len(loc) == 1 or not isinstance(loc[1], int))}
+    reduced: dict[str, Any] = {}
+    for name, value in data.items():
+        if name in bad_fields:
+            continue
+        if isinstance(value, list):
+            value = [item for number, item in enumerate(value) if (name, number) not in bad_items]
+        reduced[name] = value
+    return reduced
+
+
+def _say(error: Any) -> str:
+    """A validation error in plain words, with what to do."""
+    kind, given = error["type"], error.get("input")
+    if kind == "extra_forbidden":
+        return "is not a field here; check its spelling, or remove it"
+    if kind == "missing":
+        return "is missing; add it"
+    if kind == "value_error":
+        return str(error["ctx"]["error"])
+    shown = repr(given)
+    return f"{error['msg'][0].lower()}{error['msg'][1:]}; it is {shown if len(shown) < 60 else shown[:57] + '...'}"
+
+
+def _cross_checks(config: StoreConfig, data: dict[str, Any]) -> list[Fault]:
+    """Mistakes between fields: ids given twice, references to nothing, geometry outside the floor."""
+    return [*_repeated_ids(data), *_bad_references(config, data), *_outside_floor(config, data)]
+
+
+def _items(data: dict[str, Any], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    values = data.get(name)
+    for number, item in enumerate(values if isinstance(values, list) else []):
+        if isinstance(item, dict):
+            yield number, item
+
+
+def _repeated_ids(data: dict[str, Any]) -> Iterator[Fault]:
+    for name in ("cameras", "zones", "entrances"):
+        seen: set[Any] = set()
+        for number, item in _items(data, name):
+            identifier = item.get("id")
+            if isinstance(identifier, str) and identifier in seen:
+                yield (name, number, "id"), f"{identifier!r} is used twice in {name}; give each its own"
+            elif isinstance(identifier, str):
+                seen.add(identifier)
+
+
+def _bad_references(config: StoreConfig, data: dict[str, Any]) -> Iterator[Fault]:
+    cameras = {item.get("id") for _, item in _items(data, "cameras")}
+    calibrated = {camera.id for camera in config.cameras if camera.calibration is not None}
+    for name in ("zones", "entrances"):
+        for number, item in _items(data, name):
+            camera = item.get("camera")
+            if camera is not None and camera not in cameras:
+                yield (name, number, "camera"), f"there is no camera {camera!r}; the cameras are {_listed(cameras)}"
+            elif camera in calibrated:
+                yield (
+                    (name, number, "camera"),
+                    f"camera {camera!r} is calibrated: draw it in floor metres and remove camera",
+                )
+    zones = {item.get("id") for _, item in _items(data, "zones")}
+    if config.staff and config.staff.zone and config.staff.zone not in zones:
+        yield ("staff", "zone"), f"there is no zone {config.staff.zone!r}; the zones are {_listed(zones)}"
+
+
+def _outside_floor(config: StoreConfig, data: dict[str, Any]) -> Iterator[Fault]:
+    """Floor geometry that leaves the floor by more than half a metre is a slip of the pen or of the unit."""
+    slack, width, depth = 0.5, config.floor.width_m, config.floor.depth_m
+    understood = {("zones", zone.id): zone.polygon for zone in config.zones if zone.camera is None}
+    understood |= {("entrances", gate.id): gate.line for gate in config.entrances if gate.camera is None}
+    for name, field in (("zones", "polygon"), ("entrances", "line")):
+        for number, item in _items(data, name):
+            for x, y in understood.get((name, str(item.get("id", "main"))), ()):
+                if not (-slack <= x <= width + slack and -slack <= y <= depth + slack):
+                    yield (
+                        (name, number, field),
+                        f"({x:g}, {y:g}) lies outside the floor of {width:g} m x {depth:g} m; "
+                        "give metres, or name the camera it is drawn on",
+                    )
+                    break
+
+
+def _listed(names: set[Any]) -> str:
+    return ", ".join(sorted(str(name) for name in names)) or "none"
+
+
+def _field(location: tuple[str | int, ...]) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
+
+
+def _time_zone(value: str) -> str:
+    if value not in available_timezones():
+        raise ValueError(f"{value!r} is no IANA time zone; write for example Europe/Berlin or America/Montreal")
+    return value
+
+
+def _clock_span(text: str) -> tuple[time, time]:
+    match = re.fullmatch(r"(\d{2}:\d{2}(?::\d{2})?)-(\d{2}:\d{2}(?::\d{2})?)", text)
+    try:
+        if match:
+            end = match[2].replace("24:00", "00:00")
+            return time.fromisoformat(match[1]), time.fromisoformat(end)
+    except ValueError:
+        pass
+    raise ValueError(f"{text!r} is no span of the day; write for example 09:00-20:00")
+
+
+def config_lines(path: str | Path) -> YamlLines:
+    """Where each field of a store.yaml stands, for messages that come after loading."""
+    return read_yaml(Path(path))[1]

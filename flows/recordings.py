@@ -1,0 +1,155 @@
+"""A store-day's recordings: files whose name, sidecar or container says when they begin."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import fsspec
+
+from detection.video import VideoError, VideoInfo, probe
+from flows.config import EPOCH, MICROSECOND, Camera, StoreConfig
+
+_CODES = {"%Y": r"\d{4}", "%m": r"\d{2}", "%d": r"\d{2}", "%H": r"\d{2}", "%M": r"\d{2}", "%S": r"\d{2}", "%f": r"\d{1,6}"}
+_DATE_CODES = ("%Y", "%m", "%d")
+
+
+@dataclass(frozen=True)
+class RecordedFile:
+    """A recording that belongs to a day. `end_us` is None where the container does not say how long it is."""
+
+    path: str
+    camera: str
+    start_us: int
+    end_us: int | None
+    info: VideoInfo
+
+
+@dataclass(frozen=True)
+class CameraDay:
+    """What was found for a camera on a day: usable files in order of time, and unusable ones with the reason."""
+
+    camera: str
+    files: tuple[RecordedFile, ...]
+    problems: tuple[str, ...]
+
+
+def find_camera_day(config: StoreConfig, folder: Path, camera: Camera, day: date) -> CameraDay:
+    """Find a camera's recordings that touch the store's local day.
+
+    `folder` is where store.yaml lies. Files named for the day before are looked at too: one may run past midnight.
+    """
+    template = _resolved(config.recordings.path.replace("{camera}", camera.id), folder)
+    clock = ZoneInfo(config.recordings.clock or config.timezone)
+    day_start, day_end = config.day_window(day)
+    files, problems = [], []
+    for path in _candidates(template, day):
+        try:
+            file = _describe(path, template, camera.id, clock)
+        except (VideoError, OSError, ValueError) as error:
+            if _named_for(path, template, day):
+                problems.append(f"{Path(path).name}: {error}")
+            continue
+        if file.start_us < day_end and (file.end_us or file.start_us + 1) > day_start:
+            files.append(file)
+    files.sort(key=lambda file: (file.start_us, file.path))
+    return CameraDay(camera.id, tuple(files), tuple(problems))
+
+
+def describe_template(config: StoreConfig, folder: Path, camera: Camera, day: date) -> str:
+    """The path a recording of that camera and day would have, for messages."""
+    template = _resolved(config.recordings.path.replace("{camera}", camera.id), folder)
+    return _dated(template, day)
+
+
+def _resolved(template: str, folder: Path) -> str:
+    return template if "://" in template or Path(template).is_absolute() else str(folder / template)
+
+
+def _dated(template: str, day: date) -> str:
+    return template.replace("%Y", f"{day.year:04}").replace("%m", f"{day.month:02}").replace("%d", f"{day.day:02}")
+
+
+def _candidates(template: str, day: date) -> list[str]:
+    """Paths that match the template for the day, the day before and the day after, each once, sorted.
+
+    Three days, since the recorder's clock may be in another zone than the store.
+    """
+    paths: set[str] = set()
+    for offset in (-1, 0, 1):
+        pattern = re.sub("%[HMSf]", "*", _dated(template, day + timedelta(days=offset)))
+        filesystem, local = fsspec.core.url_to_fs(pattern)
+        found = filesystem.glob(local)
+        paths.update(filesystem.unstrip_protocol(path) if "://" in template else path for path in found)
+    matcher = re.compile(_expression(template))
+    return sorted(path for path in paths if matcher.fullmatch(path))
+
+
+def _expression(template: str) -> str:
+    """The template as a regular expression with one named group a strftime code."""
+    seen: set[str] = set()
+    parts = []
+    for part in re.split(r"(%[YmdHMSf]|\*)", template):
+        if part == "*":
+            parts.append("[^/]*")
+        elif part in _CODES:
+            group = part[1]
+            parts.append(f"(?P={group})" if group in seen else f"(?P<{group}>{_CODES[part]})")
+            seen.add(group)
+        else:
+            parts.append(re.escape(part))
+    return "".join(parts)
+
+
+def _named_for(path: str, template: str, day: date) -> bool:
+    match = re.fullmatch(_expression(template), path)
+    groups = match.groupdict() if match else {}
+    named = tuple(int(groups[code]) for code in "Ymd" if code in groups)
+    return named == tuple(value for code, value in zip("Ymd", (day.year, day.month, day.day), strict=True) if code in groups)
+
+
+def _describe(path: str, template: str, camera: str, clock: ZoneInfo) -> RecordedFile:
+    info = probe(path)
+    start_us = _start_from_name(path, template, clock)
+    if start_us is None:
+        start_us = _start_from_sidecar(path)
+    if start_us is None:
+        start_us = info.creation_us
+    if start_us is None:
+        raise ValueError(
+            "nothing says when it begins: put %H-%M-%S in the recordings' path, a sidecar "
+            f'{Path(path).name}.json with {{"start": "2025-03-14T09:00:00Z"}}, or a creation time in the container'
+        )
+    end_us = None if info.duration_s is None else start_us + round(info.duration_s * 1e6)
+    return RecordedFile(path, camera, start_us, end_us, info)
+
+
+def _start_from_name(path: str, template: str, clock: ZoneInfo) -> int | None:
+    match = re.fullmatch(_expression(template), path)
+    groups = match.groupdict() if match else {}
+    if any(code not in groups for code in "YmdH"):
+        return None
+    fraction = int(groups.get("f", "0").ljust(6, "0"))
+    start = datetime(
+        *(int(groups.get(code, "0")) for code in "YmdHMS"), fraction, tzinfo=clock  # type: ignore[misc]
+    )
+    return (start - EPOCH) // MICROSECOND
+
+
+def _start_from_sidecar(path: str) -> int | None:
+    filesystem, local = fsspec.core.url_to_fs(path + ".json")
+    if not filesystem.exists(local):
+        return None
+    with filesystem.open(local, "rb") as file:
+        text = file.read(10_000)
+    try:
+        start = datetime.fromisoformat(json.loads(text)["start"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"its sidecar {Path(path).name}.json does not hold a start time: {error}") from error
+    if start.tzinfo is None:
+        raise ValueError(f"the start in its sidecar {Path(path).name}.json has no time zone; add Z or +01:00")
+    return (start.astimezone(timezone.utc) - EPOCH) // MICROSECOND
