@@ -69,6 +69,10 @@ class Recordings(Section):
         25, title="Assumed rate", description="frames a second, only for files without timestamps", gt=0, le=240
     )
 
+    default_date: date | None = Field(
+        None, title="Day", description="for a fixed set of recordings: the day processed where none is asked for"
+    )
+
     @field_validator("path")
     @classmethod
     def _has_camera(cls, value: str) -> str:

@@ -1,0 +1,335 @@
+"""Chunks: pieces of a camera's recording, turned into detections with embeddings, one Parquet file each.
+
+A chunk is decode -> detect -> best crop a person and slice -> embed. Tracking comes later, over a camera's whole day,
+so that where the cuts lie can't change a count: frames are sampled on an absolute time grid, crops are chosen within
+wall-clock slices of `SLICE_S`, and chunks are cut at multiples of that. A chunk's file is named by the hash of all
+that it depends on (content of the recording, piece, camera settings, model files), so work that was done is found
+again, and crops of people never leave the process.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import queue
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from detection.crops import CropSelector, SelectedCrop
+from detection.detector import Detections, Detector, load_detector
+from detection.video import Frame, Recording, VideoReader
+from flows.config import Camera, DetectorChoice, ReidChoice, StoreConfig
+from flows.recordings import CameraDay, RecordedFile
+from reid.embedder import Embedder, load_embedder
+
+FORMAT = 1  # raise when a chunk's content would differ for the same inputs
+SLICE_S = 4
+CHUNK_S = 900
+FRAMES_AHEAD = 8
+BATCH = 4
+MAX_CROPS_WAITING = 32
+SECOND = 1_000_000
+
+Progress = Callable[[str, int], None]
+"""Told after each batch: camera, UTC microseconds of video just finished in it."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model file that a chunk was planned with; `sha256` guards against one that changed under way."""
+
+    name: str
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """One piece of one recording and everything its result depends on. Times are UTC microseconds.
+
+    `to_us` is None for the rest of a recording that doesn't say how long it is.
+    """
+
+    camera: str
+    path: str
+    content: str
+    start_us: int
+    from_us: int
+    to_us: int | None
+    sampling_fps: float
+    assumed_fps: float
+    detector: Model
+    confidence: float
+    image_size: int
+    reid: Model
+
+    @property
+    def key(self) -> str:
+        """Hash of the inputs. The path is no input: a recording that was moved is still the same recording."""
+        inputs = asdict(self) | {"path": "", "format": FORMAT, "slice_s": SLICE_S}
+        return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:32]
+
+    @property
+    def file_name(self) -> str:
+        return f"{self.camera}-{self.key}.parquet"
+
+    @property
+    def seconds(self) -> float | None:
+        return None if self.to_us is None else (self.to_us - self.from_us) / SECOND
+
+
+class ModelChanged(RuntimeError):
+    """A model file is not the one the job was planned with."""
+
+
+def cut_camera_day(
+    config: StoreConfig, camera: Camera, found: CameraDay, window: tuple[int, int], chunk_s: int = CHUNK_S
+) -> list[Chunk]:
+    """Cut a camera's recordings of a day into chunks, in order of time.
+
+    `window` is the store's local day; `chunk_s` a multiple of SLICE_S. Where recordings overlap, the later one starts
+    where the earlier one ends, so that no moment is counted twice.
+    """
+    if chunk_s <= 0 or chunk_s % SLICE_S:
+        raise ValueError(f"chunks of {chunk_s} s can't be cut: give a multiple of {SLICE_S} seconds")
+    detector, reid = detector_of(config.detector), embedder_of(config.reid)
+    chunks, done_us = [], window[0]
+    for file in found.files:
+        content = _content_hash(file.path, os.stat(file.path).st_mtime_ns, os.stat(file.path).st_size)
+        for from_us, to_us in _pieces(max(file.start_us, done_us), file, window[1], chunk_s * SECOND):
+            chunks.append(
+                Chunk(
+                    camera=camera.id,
+                    path=file.path,
+                    content=content,
+                    start_us=file.start_us,
+                    from_us=from_us,
+                    to_us=to_us,
+                    sampling_fps=camera.sampling_fps,
+                    assumed_fps=config.recordings.assumed_fps,
+                    detector=Model(detector.name, detector.sha256),
+                    confidence=config.detector.confidence,
+                    image_size=config.detector.image_size,
+                    reid=Model(reid.name, reid.sha256),
+                )
+            )
+        done_us = max(done_us, file.end_us or file.start_us)
+    return chunks
+
+
+def _pieces(from_us: int, file: RecordedFile, day_end_us: int, step_us: int) -> Iterator[tuple[int, int | None]]:
+    if file.end_us is None:
+        yield from_us, day_end_us if file.start_us < day_end_us else None
+        return
+    end_us = min(file.end_us, day_end_us)
+    while from_us < end_us:
+        to_us = min((from_us // step_us + 1) * step_us, end_us)
+        yield from_us, to_us
+        from_us = to_us
+
+
+@lru_cache(maxsize=100_000)
+def _content_hash(path: str, modified_ns: int, size: int) -> str:
+    """Hash of a file's bytes; remembered while its time and size stay the same."""
+    digest = hashlib.blake2b(digest_size=20)
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+_models = threading.Lock()
+
+
+def detector_of(choice: DetectorChoice) -> Detector:
+    """The detector that a configuration names, loaded once a process. Raises DetectorNotFound."""
+    with _models:
+        return _load_detector(choice.model, choice.confidence, choice.image_size)
+
+
+def embedder_of(choice: ReidChoice) -> Embedder:
+    """The re-identification network that a configuration names, loaded once a process."""
+    with _models:
+        return _load_embedder(choice.model)
+
+
+@lru_cache(maxsize=2)
+def _load_detector(model: str, confidence: float, image_size: int) -> Detector:
+    return load_detector(model, confidence=confidence, image_size=image_size)
+
+
+@lru_cache(maxsize=2)
+def _load_embedder(model: str) -> Embedder:
+    return load_embedder(model)
+
+
+def process_chunk(
+    chunk: Chunk, folder: Path, config: tuple[DetectorChoice, ReidChoice], progress: Progress | None = None
+) -> Path:
+    """Process a chunk and return its file; one that is already there is returned as it is.
+
+    The file appears whole or not at all. Raises ModelChanged where a model file is not the planned one.
+    """
+    target = folder / chunk.file_name
+    if target.exists():
+        if progress and chunk.to_us is not None:
+            progress(chunk.camera, chunk.to_us)
+        return target
+    detector, embedder = detector_of(config[0]), embedder_of(config[1])
+    for model, planned in ((detector, chunk.detector), (embedder, chunk.reid)):
+        if model.sha256 != planned.sha256:
+            raise ModelChanged(
+                f"the files of model {planned.name} changed while the job ran: start it again to use the new ones"
+            )
+    reader = VideoReader(
+        Recording(chunk.path, chunk.camera, chunk.start_us),
+        chunk.sampling_fps,
+        from_us=chunk.from_us,
+        to_us=chunk.to_us,
+        assumed_fps=chunk.assumed_fps,
+    )
+    table = _Gathered(embedder)
+    selector = CropSelector(slice_s=SLICE_S)
+    for frames in _batches(_ahead(reader, FRAMES_AHEAD), BATCH):
+        for frame, detections in zip(frames, detector.detect([frame.image for frame in frames]), strict=True):
+            table.add(frame, detections)
+            table.embed(selector.add(frame, detections))
+        if progress:
+            progress(chunk.camera, frames[-1].time_us)
+    table.embed(selector.close(), last=True)
+    _write(table.table(reader), target)
+    return target
+
+
+class _Gathered:
+    """Rows of a chunk: one a detection, and one without a box for a frame without anyone."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        self._embedder = embedder
+        self._frames: list[tuple[int, Detections]] = []
+        self._waiting: list[SelectedCrop] = []
+        self._embedded: dict[tuple[int, int], tuple[float, np.ndarray]] = {}
+
+    def add(self, frame: Frame, detections: Detections) -> None:
+        self._frames.append((frame.time_us, detections))
+
+    def embed(self, crops: Iterable[SelectedCrop], last: bool = False) -> None:
+        """Embed chosen crops in batches, so that pictures of people wait in memory only briefly."""
+        self._waiting.extend(crops)
+        if len(self._waiting) < (1 if last else MAX_CROPS_WAITING):
+            return
+        vectors = self._embedder.embed([crop.image for crop in self._waiting])
+        for crop, vector in zip(self._waiting, vectors, strict=True):
+            self._embedded[crop.frame_index, crop.detection_index] = (crop.quality, vector)
+        self._waiting.clear()
+
+    def table(self, reader: VideoReader) -> pa.Table:
+        times, boxes, scores, qualities, vectors = [], [], [], [], []
+        for number, (time_us, detections) in enumerate(self._frames):
+            for index in range(len(detections.scores)):
+                quality, vector = self._embedded.get((number, index), (None, None))
+                times.append(time_us)
+                boxes.append(detections.boxes[index])
+                scores.append(float(detections.scores[index]))
+                qualities.append(quality)
+                vectors.append(None if vector is None else vector.astype(np.float16))
+            if len(detections.scores) == 0:
+                times.append(time_us)
+                boxes.append([None] * 4)
+                scores.append(None)
+                qualities.append(None)
+                vectors.append(None)
+        columns = {name: [box[column] for box in boxes] for column, name in enumerate(("x1", "y1", "x2", "y2"))}
+        report = reader.report
+        notes = {"problems": report.problems, "timestamps": report.timestamps, "frames_decoded": report.frames_decoded}
+        notes["end_us"] = report.end_us
+        schema = chunk_schema(self._embedder.dimension).with_metadata({"report": json.dumps(notes)})
+        data = {"time_us": times, **columns, "score": scores, "quality": qualities, "embedding": vectors}
+        return pa.table({name: pa.array(data[name], schema.field(name).type) for name in schema.names}, schema)
+
+
+def chunk_schema(dimension: int) -> pa.Schema:
+    """Columns of a chunk's file. A null box marks a frame in which nobody was found."""
+    pixels = [(name, pa.float32()) for name in ("x1", "y1", "x2", "y2")]
+    return pa.schema(
+        [
+            ("time_us", pa.int64()),
+            *pixels,
+            ("score", pa.float32()),
+            ("quality", pa.float32()),
+            ("embedding", pa.list_(pa.float16(), dimension)),
+        ]
+    )
+
+
+def _write(table: pa.Table, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    try:
+        pq.write_table(table, aside)
+        with open(aside, "rb+") as file:
+            os.fsync(file.fileno())
+        aside.rename(target)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+Item = TypeVar("Item")
+
+
+def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    batch: list[Item] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _ahead(items: Iterable[Item], size: int) -> Iterator[Item]:
+    """Iterate in a thread of its own, at most `size` items ahead: decoding goes on while the network computes."""
+    ready: queue.Queue[tuple[bool, Item | BaseException | None]] = queue.Queue(maxsize=size)
+    stop = threading.Event()
+
+    def put(entry: tuple[bool, Item | BaseException | None]) -> None:
+        while not stop.is_set():
+            try:
+                return ready.put(entry, timeout=0.2)
+            except queue.Full:
+                continue
+
+    def fill() -> None:
+        try:
+            for item in items:
+                put((True, item))
+                if stop.is_set():
+                    return
+            put((False, None))
+        except BaseException as error:
+            put((False, error))
+
+    thread = threading.Thread(target=fill, name="decode", daemon=True)
+    thread.start()
+    try:
+        while True:
+            more, value = ready.get()
+            if more:
+                yield value  # type: ignore[misc]
+            elif isinstance(value, BaseException):
+                raise value
+            else:
+                return
+    finally:
+        stop.set()
+        thread.join()

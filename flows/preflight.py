@@ -1,0 +1,91 @@
+"""What must be right before a store-day is processed: configuration, recordings, models. All of it told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from flows.chunks import detector_of, embedder_of
+from flows.config import Problem, StoreConfig, StoreConfigError, config_lines, examine_store
+from flows.recordings import CameraDay, describe_template, find_camera_day
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """A store ready to be processed for a day. `warnings` are told and do not stop the job."""
+
+    file: Path
+    config: StoreConfig
+    day: date
+    found: tuple[CameraDay, ...]
+    warnings: tuple[Problem, ...]
+
+
+def preflight(store_file: str | Path, day: date | None = None, *, partial: bool = False) -> Preflight:
+    """Check a store for a day (None: `recordings.default_date`, else yesterday in the store's time zone).
+
+    With `partial`, a camera without a usable recording is a warning, as long as another has one: its time is missing
+    in `coverage`. Raises StoreConfigError with every problem found.
+    """
+    file = Path(store_file)
+    config, problems = examine_store(file)
+    if config is None:
+        raise StoreConfigError(problems)
+    day = day or config.recordings.default_date or yesterday(config)
+    found = tuple(find_camera_day(config, file.parent, camera, day) for camera in config.cameras)
+    missing = list(_recording_problems(config, file, day, found))
+    fatal = missing if not partial or not any(camera_day.files for camera_day in found) else []
+    problems = [*problems, *fatal, *_picture_size_problems(config, file, found), *_model_problems(config, file)]
+    if problems:
+        raise StoreConfigError(problems)
+    return Preflight(file, config, day, found, tuple(missing))
+
+
+def yesterday(config: StoreConfig, now: datetime | None = None) -> date:
+    """The last local day of a store that has ended."""
+    return (now or datetime.now(config.zone_info)).astimezone(config.zone_info).date() - timedelta(days=1)
+
+
+def _recording_problems(
+    config: StoreConfig, file: Path, day: date, found: tuple[CameraDay, ...]
+) -> Iterator[Problem]:
+    lines = config_lines(file)
+    at = lines.line(("recordings", "path"))
+    for camera, camera_day in zip(config.cameras, found, strict=True):
+        for problem in camera_day.problems:
+            yield Problem(str(file), f"recordings of {camera.id}", problem, at)
+        if not camera_day.files and not camera_day.problems:
+            expected = describe_template(config, file.parent, camera, day)
+            yield Problem(str(file), f"recordings of {camera.id}", f"none for {day}; expected {expected}", at)
+
+
+def _picture_size_problems(config: StoreConfig, file: Path, found: tuple[CameraDay, ...]) -> Iterator[Problem]:
+    """Calibration, mask and zones are drawn on pictures of a size: another size is rescaled, another shape is not."""
+    lines = config_lines(file)
+    for number, (camera, camera_day) in enumerate(zip(config.cameras, found, strict=True)):
+        if camera.image_size is None:
+            continue
+        width, height = camera.image_size
+        for recorded in camera_day.files:
+            other = (recorded.info.width, recorded.info.height)
+            if abs(other[0] * height / (other[1] * width) - 1) > 0.01:
+                yield Problem(
+                    str(file),
+                    f"cameras[{number}].image_size",
+                    f"{width}x{height} has another shape than {Path(recorded.path).name} ({other[0]}x{other[1]}); "
+                    "calibrate and draw on a picture of this recording",
+                    lines.line(("cameras", number, "image_size")),
+                )
+                break
+
+
+def _model_problems(config: StoreConfig, file: Path) -> Iterator[Problem]:
+    lines = config_lines(file)
+    for section, choice, load in (("detector", config.detector, detector_of), ("reid", config.reid, embedder_of)):
+        try:
+            load(choice)  # type: ignore[operator]
+        except (ValueError, OSError) as error:
+            message = " ".join(str(error).split())
+            yield Problem(str(file), f"{section}.model", message, lines.line((section, "model")))
