@@ -57,7 +57,7 @@ def test_without_trajectories_the_cameras_are_averaged(perfect):
 
 def test_every_camera_on_its_own_is_over_counted(perfect):
     split = perfect["identities"].copy()
-    split["person_id"] += 100 * split["camera"].astype("category").cat.codes
+    split["person_id"] += 100 * split["camera"].astype("category").cat.codes.astype(int)
     tables = {name: table for name, table in perfect.items() if name != "trajectories"} | {"identities": split}
     result = score(tables, DEMO)
     assert result["people_over_count"] > 0.5
