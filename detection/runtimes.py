@@ -1,0 +1,74 @@
+"""Run an exported network on OpenVINO or ONNX Runtime: arrays in, arrays out, no telemetry."""
+
+from __future__ import annotations
+
+import ast
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+
+class OpenVinoRuntime:
+    """An OpenVINO IR folder. Pictures go in as uint8 RGB (N, H, W, 3); OpenVINO scales them to 0..1 itself.
+
+    `input_shape` is (batch, height, width), None where free.
+    """
+
+    def __init__(self, folder: Path, threads: int | None) -> None:
+        import openvino as ov
+        from openvino.preprocess import PrePostProcessor
+
+        model = ov.Core().read_model(str(next(iter(sorted(folder.glob("*.xml"))))))
+        shape = model.input().get_partial_shape()
+        batch, _, height, width = (side.get_length() if side.is_static else None for side in shape)
+        self.input_shape = (batch, height, width)
+        steps = PrePostProcessor(model)
+        steps.input().tensor().set_element_type(ov.Type.u8).set_layout(ov.Layout("NHWC"))
+        steps.input().model().set_layout(ov.Layout("NCHW"))
+        steps.input().preprocess().convert_element_type(ov.Type.f32).scale(255.0)
+        settings: dict[str, Any] = {"PERFORMANCE_HINT": "LATENCY"}
+        if threads is not None:
+            settings["INFERENCE_NUM_THREADS"] = threads
+        self._compiled = ov.Core().compile_model(steps.build(), "CPU", settings)
+        metadata = folder / "metadata.yaml"
+        self.metadata: dict[str, Any] = yaml.safe_load(metadata.read_text()) if metadata.is_file() else {}
+
+    def __call__(self, pictures: np.ndarray) -> np.ndarray:
+        return self._compiled(pictures)[0]
+
+
+class OnnxRuntime:
+    """An ONNX file on ONNX Runtime's CPU provider. `input_shape` is (batch, height, width), None where free."""
+
+    def __init__(self, path: Path, threads: int | None) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._input = self._session.get_inputs()[0].name
+        batch, _, height, width = self._sides(self._session.get_inputs()[0].shape)
+        self.input_shape = (batch, height, width)
+        self.output_shape = tuple(self._sides(self._session.get_outputs()[0].shape))
+        stored = self._session.get_modelmeta().custom_metadata_map
+        self.metadata: dict[str, Any] = dict(stored)
+        if "names" in stored:
+            self.metadata["names"] = ast.literal_eval(stored["names"])
+
+    @staticmethod
+    def _sides(shape: list[Any]) -> list[int | None]:
+        return [side if isinstance(side, int) else None for side in shape]
+
+    def __call__(self, pictures: np.ndarray) -> np.ndarray:
+        """`pictures`: uint8 RGB (N, H, W, 3), scaled to 0..1 here."""
+        return self.run(np.ascontiguousarray(pictures.transpose(0, 3, 1, 2), np.float32) / np.float32(255))
+
+    def run(self, planes: np.ndarray) -> np.ndarray:
+        """`planes`: float32 (N, 3, H, W), as the network wants it."""
+        return np.asarray(self._session.run(None, {self._input: planes})[0])
