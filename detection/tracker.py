@@ -1,0 +1,139 @@
+"""Detections of a camera into tracks: ByteTrack (Zhang et al. 2022, arXiv:2110.06864) as ultralytics implements it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+from detection.detector import Detections
+from detection.ultralytics_settings import import_ultralytics
+
+MICROSECONDS = 1_000_000
+HIGH_SCORE = 0.25  # first association, and new tracks
+LOW_SCORE = 0.1  # second association: detections between the two only continue tracks
+MATCH_COST = 0.8  # highest 1 - IoU * score of a match
+
+
+class _Boxes:
+    """Detections of a frame in the form that ultralytics' trackers take apart."""
+
+    def __init__(self, found: Detections) -> None:
+        self.xyxy = found.boxes
+        self.conf = found.scores
+        self.cls = np.zeros(len(found), np.float32)
+        sides = found.boxes[:, 2:] - found.boxes[:, :2]
+        self.xywh = np.concatenate([found.boxes[:, :2] + sides / 2, sides], axis=1)
+
+    def __len__(self) -> int:
+        return len(self.conf)
+
+    def __getitem__(self, rows: np.ndarray) -> _Boxes:
+        return _Boxes(Detections(self.xyxy[rows], self.conf[rows]))
+
+
+def track(
+    times_us: np.ndarray, detections: Sequence[Detections], *, fps: float, patience_s: float = 2.0
+) -> list[np.ndarray]:
+    """Track number of every detection of one camera.
+
+    A track is confirmed when its first detection is found again in the very next frame; both then have its number. A
+    detection without a confirmed track has -1 and must not be counted: a false box that flickers makes no person. A
+    confirmed track, however young, survives `patience_s` without a detection, by the clock: where frames are missing
+    its motion is predicted over the missing time, and a gap longer than the patience ends every track.
+
+    Args:
+        times_us: int64 (F,), UTC microseconds of the frames, increasing.
+        detections: people of each frame; scores below 0.25 only continue tracks, those up to 0.1 are left out.
+        fps: nominal sampled frames per second.
+        patience_s: longest time without a detection that a track survives; at 10 frames/s, 0.1 s bridges one miss.
+
+    Returns:
+        For each frame int64 (N_f,): track numbers from 1 in order of first appearance, or -1. The same input gives
+        the same numbers, whatever was tracked before.
+
+    Raises:
+        ValueError: times do not increase, or `patience_s` does not cover one missed frame.
+    """
+    times_us = np.asarray(times_us, np.int64)
+    if len(times_us) != len(detections):
+        raise ValueError(f"{len(times_us)} times do not belong to the detections of {len(detections)} frames")
+    if (np.diff(times_us) <= 0).any():
+        raise ValueError("times of frames must increase")
+    if not fps > 0 or round(patience_s * fps) < 1:
+        raise ValueError(
+            f"a patience of {patience_s} s does not cover one missed frame at {fps} frames/s, so one missed detection"
+            " would make a new person; raise the patience or the frame rate"
+        )
+    camera = _Camera(fps, patience_s)
+    numbers = [camera.step(int(time_us), found) for time_us, found in zip(times_us, detections, strict=True)]
+    return _renumber(numbers, camera.confirmed)
+
+
+class _Camera:
+    """ByteTrack by the clock: its own patience, which counts calls, is set out of reach and tracks end by time."""
+
+    def __init__(self, fps: float, patience_s: float) -> None:
+        import_ultralytics()
+        from ultralytics.trackers.byte_tracker import BYTETracker
+
+        options = SimpleNamespace(
+            track_high_thresh=HIGH_SCORE,
+            track_low_thresh=LOW_SCORE,
+            new_track_thresh=HIGH_SCORE,
+            track_buffer=sys.maxsize,
+            match_thresh=MATCH_COST,
+            fuse_score=True,
+        )
+        self._tracker: Any = BYTETracker(options)
+        # In its first frame BYTETracker confirms every box at once; an empty frame before makes all frames alike.
+        self._tracker.update(_Boxes(Detections.none()))
+        self._interval_us = MICROSECONDS / fps
+        self._longest_us = patience_s * MICROSECONDS + 1.5 * self._interval_us  # half a frame for uneven sampling
+        self._last_us: int | None = None
+        self._seen_us: dict[int, int] = {}
+        self.confirmed: set[int] = set()
+
+    def step(self, time_us: int, found: Detections) -> np.ndarray:
+        """Library's track number of each detection of the next frame, -1 where it has none."""
+        self._end_stale(time_us)
+        self._predict_missing_frames(time_us)
+        self._last_us = time_us
+        self._tracker.update(_Boxes(found))
+        numbers = np.full(len(found), -1, np.int64)
+        for one in self._tracker.tracked_stracks:
+            if one.frame_id == self._tracker.frame_id:
+                numbers[int(one.idx)] = one.track_id
+                self._seen_us[one.track_id] = time_us
+                if one.is_activated:
+                    self.confirmed.add(one.track_id)
+        return numbers
+
+    def _end_stale(self, time_us: int) -> None:
+        oldest_us = time_us - self._longest_us
+        self._seen_us = {number: seen_us for number, seen_us in self._seen_us.items() if seen_us >= oldest_us}
+        for pool in ("tracked_stracks", "lost_stracks"):
+            alive = [one for one in getattr(self._tracker, pool) if one.track_id in self._seen_us]
+            setattr(self._tracker, pool, alive)
+
+    def _predict_missing_frames(self, time_us: int) -> None:
+        if self._last_us is None:
+            return
+        missing = round((time_us - self._last_us) / self._interval_us) - 1
+        moving = [one for one in self._tracker.tracked_stracks if one.is_activated] + self._tracker.lost_stracks
+        if moving:  # none is left after a gap longer than the patience, so this is a few steps at most
+            for _ in range(missing):
+                self._tracker.multi_predict(moving)
+
+
+def _renumber(numbers: list[np.ndarray], confirmed: set[int]) -> list[np.ndarray]:
+    """Confirmed tracks to 1, 2, ... in order of first appearance, all others to -1."""
+    new: dict[int, int] = {}
+    for frame in numbers:
+        for number in frame.tolist():
+            if number in confirmed:
+                new.setdefault(number, len(new) + 1)
+    return [np.array([new.get(number, -1) for number in frame.tolist()], np.int64) for frame in numbers]
