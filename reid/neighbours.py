@@ -1,0 +1,39 @@
+"""Pairs of tracklets that look alike, without comparing everything with everything."""
+
+from __future__ import annotations
+
+import faiss
+import numpy as np
+
+NEIGHBOURS = 32
+
+
+def look_alike_pairs(
+    embedding: np.ndarray, weight: np.ndarray, threshold: float, exact_up_to: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs first < second of nodes with an embedding.
+
+    Up to `exact_up_to` nodes: all pairs. Beyond: each node's nearest neighbours by an inverted file, as far as their
+    cosine comes near the threshold. Deterministic.
+    """
+    known = np.flatnonzero(weight > 0)
+    if len(known) < 2:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    if len(known) <= exact_up_to:
+        one, other = np.triu_indices(len(known), 1)
+        return known[one], known[other]
+    vectors = np.ascontiguousarray(embedding[known])
+    lists = int(2 * np.sqrt(len(known)))
+    quantizer = faiss.IndexFlatIP(vectors.shape[1])
+    index = faiss.IndexIVFFlat(quantizer, vectors.shape[1], lists, faiss.METRIC_INNER_PRODUCT)
+    index.cp.niter, index.cp.seed = 8, 1
+    index.train(vectors)
+    index.add(vectors)
+    index.nprobe = max(8, lists // 32)
+    similarity, neighbour = index.search(vectors, NEIGHBOURS + 1)
+    row = np.repeat(np.arange(len(known)), NEIGHBOURS + 1)
+    neighbour, similarity = neighbour.ravel(), similarity.ravel()
+    good = (neighbour >= 0) & (neighbour != row) & (similarity > threshold - 0.15)
+    low, high = np.minimum(row[good], neighbour[good]), np.maximum(row[good], neighbour[good])
+    key = np.unique(low * len(known) + high)
+    return known[key // len(known)], known[key % len(known)]
