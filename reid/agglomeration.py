@@ -37,7 +37,7 @@ class Appearance:
     slope: float
     most_for: float = 6.0
     most_against: float = 8.0
-    absent: float = -2.0
+    absent: float = -1.5
 
     def evidence(self, similarity: np.ndarray) -> np.ndarray:
         """Log-likelihood ratio of cosine similarities; NaN (no embedding) becomes `absent`."""
