@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -14,11 +14,13 @@ import pyarrow.parquet as pq
 
 from detection.detector import Detections
 from detection.floor import foot_points
+from detection.place import Fixture, locate
 from detection.tracker import track
 from detection.zones import points_in_polygon
 from flows.config import Camera
 
 SECOND = 1_000_000
+FOOT_SIGMA_M = 0.3
 MAX_GAP_S = 2.0
 """Seconds without a picture that are a hole in the video, not a slow camera."""
 
@@ -37,15 +39,17 @@ class ChunkContent:
     embedding: np.ndarray
     problems: tuple[str, ...]
     timestamps: str
+    picture_size: tuple[int, int] | None
 
 
 @dataclass(frozen=True)
 class CameraTracks:
     """A camera's day after tracking.
 
-    N sampled places of confirmed tracks: `track_id` (from 1), `time_us`, `boxes` (N, 4) px, `score`, `xy` (N, 2): floor
-    metres, or pixels of the foot point where the camera has no calibration. T tracks: `ids` with start, end, embedding
-    (T, D), NaN where no crop was good enough, its quality, and whether the video cut it off.
+    N sampled places of confirmed tracks, by track and time: `track_id` (from 1), `time_us`, `boxes` (N, 4) px of
+    `image_size`, `score`, `xy` (N, 2) floor metres with standard deviation `sigma_m` (N,); where the camera is not
+    calibrated `xy` is the foot point in pixels and `sigma_m` NaN. T tracks: `ids` with start, end, number of samples,
+    embedding (T, D), NaN where no crop was good enough, its mean quality, and whether the video cut the track off.
     `observed`: spans [from, to) in UTC microseconds in which there were pictures.
     """
 
@@ -56,6 +60,7 @@ class CameraTracks:
     boxes: np.ndarray
     score: np.ndarray
     xy: np.ndarray
+    sigma_m: np.ndarray
     ids: np.ndarray
     start_us: np.ndarray
     end_us: np.ndarray
@@ -66,13 +71,18 @@ class CameraTracks:
     truncated_end: np.ndarray
     observed: tuple[Span, ...]
     frames: int
-    problems: tuple[str, ...] = field(default=())
-    timestamps: str = "container"
+    problems: tuple[str, ...]
+    timestamps: str
 
 
-def track_camera_day(camera: Camera, files: Sequence[Path], dimension: int) -> CameraTracks:
-    """Track a camera's day from its chunks' files, given in order of time. `dimension` is the embeddings' length."""
-    content = _join([read_chunk(path, dimension) for path in files], dimension)
+def track_camera_day(
+    camera: Camera, files: Sequence[Path], dimension: int, fixtures: Sequence[Fixture] = ()
+) -> CameraTracks:
+    """Track a camera's day from its chunks' files, given in order of time.
+
+    `dimension` is the embeddings' length; `fixtures` of the store help to tell where feet are hidden.
+    """
+    content = _join([_rescaled(read_chunk(path, dimension), camera.image_size) for path in files], dimension)
     keep = _unmasked(camera, content.boxes)
     boxes, scores = content.boxes[keep], content.scores[keep]
     bounds = np.searchsorted(content.frame[keep], np.arange(len(content.frame_us) + 1))
@@ -80,41 +90,58 @@ def track_camera_day(camera: Camera, files: Sequence[Path], dimension: int) -> C
     track_id = np.full(len(content.boxes), -1, np.int64)
     if keep.any():
         track_id[keep] = np.concatenate(track(content.frame_us, frames, fps=camera.sampling_fps))
-    observed = observed_spans(content.frame_us, camera.sampling_fps)
-    return _tracks(camera, content, track_id, observed)
+    return _tracks(camera, content, track_id, fixtures)
 
 
-def _tracks(camera: Camera, content: ChunkContent, track_id: np.ndarray, observed: tuple[Span, ...]) -> CameraTracks:
+def _tracks(camera: Camera, content: ChunkContent, track_id: np.ndarray, fixtures: Sequence[Fixture]) -> CameraTracks:
     rows = np.flatnonzero(track_id > 0)
     rows = rows[np.lexsort((content.frame[rows], track_id[rows]))]
     times = content.frame_us[content.frame[rows]]
     ids, first, samples = np.unique(track_id[rows], return_index=True, return_counts=True)
-    last = (first + samples - 1).astype(np.intp)
+    last = first + samples - 1
     embedding, quality = _mean_embeddings(content, rows, first, samples)
-    starts, ends = times[first], times[last]
-    feet = foot_points(content.boxes[rows])
-    calibration = camera.floor_calibration
+    xy, sigma_m = _places(camera, content.boxes[rows], track_id[rows], fixtures)
+    observed = observed_spans(content.frame_us, camera.sampling_fps)
     return CameraTracks(
         camera=camera.id,
-        calibrated=calibration is not None,
+        calibrated=camera.calibration is not None,
         track_id=track_id[rows],
         time_us=times,
         boxes=content.boxes[rows],
         score=content.scores[rows],
-        xy=feet if calibration is None else calibration.to_floor(feet),
+        xy=xy,
+        sigma_m=sigma_m,
         ids=ids,
-        start_us=starts,
-        end_us=ends,
+        start_us=times[first],
+        end_us=times[last],
         samples=samples,
         embedding=embedding,
         quality=quality,
-        truncated_start=_near_an_edge(starts, [start for start, _ in observed]),
-        truncated_end=_near_an_edge(ends, [end for _, end in observed]),
+        truncated_start=_near_an_edge(times[first], [start for start, _ in observed]),
+        truncated_end=_near_an_edge(times[last], [end for _, end in observed]),
         observed=observed,
         frames=len(content.frame_us),
         problems=content.problems,
         timestamps=content.timestamps,
     )
+
+
+def _places(
+    camera: Camera, boxes: np.ndarray, track_id: np.ndarray, fixtures: Sequence[Fixture]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the people stand and how sure that is.
+
+    A calibration that gives the camera's pose lets hidden feet be placed from the head. One that doesn't (a camera that
+    looks straight down) leaves the foot point, on which a box's bottom is as good as its middle.
+    """
+    calibration = camera.floor_calibration
+    if calibration is None:
+        return foot_points(boxes), np.full(len(boxes), np.nan)
+    pose = calibration.pose()
+    if pose is None:
+        return calibration.to_floor(foot_points(boxes)), np.full(len(boxes), FOOT_SIGMA_M)
+    places = locate(boxes, track_id, pose, calibration.image_size, fixtures)
+    return places.xy, places.sigma_m
 
 
 def read_chunk(path: Path, dimension: int) -> ChunkContent:
@@ -140,7 +167,16 @@ def read_chunk(path: Path, dimension: int) -> ChunkContent:
         embedding=embedding,
         problems=tuple(notes["problems"]),
         timestamps=notes["timestamps"],
+        picture_size=notes["picture_size"] and tuple(notes["picture_size"]),
     )
+
+
+def _rescaled(content: ChunkContent, image_size: tuple[int, int] | None) -> ChunkContent:
+    """Boxes in the pixels that calibration, mask and zones were drawn in, whatever size was recorded."""
+    if image_size is None or content.picture_size in (None, image_size):
+        return content
+    scale = np.array(image_size, np.float32) / np.array(content.picture_size, np.float32)
+    return replace(content, boxes=content.boxes * np.tile(scale, 2), picture_size=image_size)
 
 
 def _join(parts: list[ChunkContent], dimension: int) -> ChunkContent:
@@ -156,6 +192,7 @@ def _join(parts: list[ChunkContent], dimension: int) -> ChunkContent:
         embedding=np.concatenate([np.zeros((0, dimension), np.float32), *(part.embedding for part in parts)]),
         problems=tuple(dict.fromkeys(problem for part in parts for problem in part.problems)),
         timestamps="assumed" if any(part.timestamps == "assumed" for part in parts) else "container",
+        picture_size=next((part.picture_size for part in parts if part.picture_size), None),
     )
 
 
@@ -169,7 +206,7 @@ def _unmasked(camera: Camera, boxes: np.ndarray) -> np.ndarray:
 def _mean_embeddings(
     content: ChunkContent, rows: np.ndarray, first: np.ndarray, samples: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Quality-weighted mean of each track's embedded crops, of length 1, and the mean quality; NaN and 0 without any."""
+    """Quality-weighted mean of each track's embedded crops, length 1, and their mean quality; NaN and 0 without."""
     dimension = content.embedding.shape[1]
     embedding = np.full((len(first), dimension), np.nan, np.float32)
     quality = np.zeros(len(first), np.float32)

@@ -12,31 +12,31 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import queue
 import threading
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from reid.embedder import Embedder, load_embedder
 
 from detection.crops import CropSelector, SelectedCrop
 from detection.detector import Detections, Detector, load_detector
 from detection.video import Frame, Recording, VideoReader
+from flows.ahead import ahead, batches
 from flows.config import Camera, DetectorChoice, ReidChoice, StoreConfig
 from flows.recordings import CameraDay, RecordedFile
-from reid.embedder import Embedder, load_embedder
 
 FORMAT = 1  # raise when a chunk's content would differ for the same inputs
 SLICE_S = 4
 CHUNK_S = 900
 FRAMES_AHEAD = 8
 BATCH = 4
+LEAST_SCORE = 0.1  # weaker boxes than the configured confidence still continue tracks (ByteTrack)
 MAX_CROPS_WAITING = 32
 SECOND = 1_000_000
 
@@ -117,7 +117,7 @@ def cut_camera_day(
                     sampling_fps=camera.sampling_fps,
                     assumed_fps=config.recordings.assumed_fps,
                     detector=Model(detector.name, detector.sha256),
-                    confidence=config.detector.confidence,
+                    confidence=min(LEAST_SCORE, config.detector.confidence),
                     image_size=config.detector.image_size,
                     reid=Model(reid.name, reid.sha256),
                 )
@@ -153,7 +153,7 @@ _models = threading.Lock()
 def detector_of(choice: DetectorChoice) -> Detector:
     """The detector that a configuration names, loaded once a process. Raises DetectorNotFound."""
     with _models:
-        return _load_detector(choice.model, choice.confidence, choice.image_size)
+        return _load_detector(choice.model, min(LEAST_SCORE, choice.confidence), choice.image_size)
 
 
 def embedder_of(choice: ReidChoice) -> Embedder:
@@ -199,13 +199,13 @@ def process_chunk(
     )
     table = _Gathered(embedder)
     selector = CropSelector(slice_s=SLICE_S)
-    for frames in _batches(_ahead(reader, FRAMES_AHEAD), BATCH):
+    for frames in batches(ahead(reader, FRAMES_AHEAD), BATCH):
         for frame, detections in zip(frames, detector.detect([frame.image for frame in frames]), strict=True):
             table.add(frame, detections)
             table.embed(selector.add(frame, detections))
         if progress:
             progress(chunk.camera, frames[-1].time_us)
-    table.embed(selector.close(), last=True)
+    table.embed(selector.finish(), last=True)
     _write(table.table(reader), target)
     return target
 
@@ -216,11 +216,13 @@ class _Gathered:
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
         self._frames: list[tuple[int, Detections]] = []
+        self._picture_size: tuple[int, int] | None = None
         self._waiting: list[SelectedCrop] = []
         self._embedded: dict[tuple[int, int], tuple[float, np.ndarray]] = {}
 
     def add(self, frame: Frame, detections: Detections) -> None:
         self._frames.append((frame.time_us, detections))
+        self._picture_size = (frame.image.shape[1], frame.image.shape[0])
 
     def embed(self, crops: Iterable[SelectedCrop], last: bool = False) -> None:
         """Embed chosen crops in batches, so that pictures of people wait in memory only briefly."""
@@ -250,8 +252,12 @@ class _Gathered:
                 vectors.append(None)
         columns = {name: [box[column] for box in boxes] for column, name in enumerate(("x1", "y1", "x2", "y2"))}
         report = reader.report
-        notes = {"problems": report.problems, "timestamps": report.timestamps, "frames_decoded": report.frames_decoded}
-        notes["end_us"] = report.end_us
+        notes = {
+            "problems": report.problems,
+            "timestamps": report.timestamps,
+            "frames_decoded": report.frames_decoded,
+            "picture_size": self._picture_size,
+        }
         schema = chunk_schema(self._embedder.dimension).with_metadata({"report": json.dumps(notes)})
         data = {"time_us": times, **columns, "score": scores, "quality": qualities, "embedding": vectors}
         return pa.table({name: pa.array(data[name], schema.field(name).type) for name in schema.names}, schema)
@@ -281,55 +287,3 @@ def _write(table: pa.Table, target: Path) -> None:
         aside.rename(target)
     finally:
         aside.unlink(missing_ok=True)
-
-
-Item = TypeVar("Item")
-
-
-def _batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    batch: list[Item] = []
-    for item in items:
-        batch.append(item)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def _ahead(items: Iterable[Item], size: int) -> Iterator[Item]:
-    """Iterate in a thread of its own, at most `size` items ahead: decoding goes on while the network computes."""
-    ready: queue.Queue[tuple[bool, Item | BaseException | None]] = queue.Queue(maxsize=size)
-    stop = threading.Event()
-
-    def put(entry: tuple[bool, Item | BaseException | None]) -> None:
-        while not stop.is_set():
-            try:
-                return ready.put(entry, timeout=0.2)
-            except queue.Full:
-                continue
-
-    def fill() -> None:
-        try:
-            for item in items:
-                put((True, item))
-                if stop.is_set():
-                    return
-            put((False, None))
-        except BaseException as error:
-            put((False, error))
-
-    thread = threading.Thread(target=fill, name="decode", daemon=True)
-    thread.start()
-    try:
-        while True:
-            more, value = ready.get()
-            if more:
-                yield value  # type: ignore[misc]
-            elif isinstance(value, BaseException):
-                raise value
-            else:
-                return
-    finally:
-        stop.set()
-        thread.join()

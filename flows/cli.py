@@ -90,7 +90,9 @@ def demo(
 
 @app.command("demo-lake")
 def demo_lake(
-    folder: Annotated[Path, typer.Argument(help="where the simulated stores and their lake go")] = Path("demo-data/month"),
+    folder: Annotated[Path, typer.Argument(help="where the simulated stores and their lake go")] = Path(
+        "demo-data/month"
+    ),
     seed: Annotated[int, typer.Option(help="another seed, another month")] = 1,
 ) -> None:
     """Simulate a month of three stores (no video), marked `simulated`."""

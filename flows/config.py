@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
+import numpy as np
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from detection.floor import FloorCalibration
-from detection.zones import check_polygon
+from detection.zones import polygon_problem
 from flows.yaml_lines import YamlLines, read_yaml
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
@@ -28,6 +29,14 @@ Point = tuple[float, float]
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MICROSECOND = timedelta(microseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC"))
+
+
+def check_polygon(corners: tuple[Point, ...]) -> tuple[Point, ...]:
+    """The corners, if they are a polygon; else ValueError says why not."""
+    problem = polygon_problem(np.asarray(corners))
+    if problem:
+        raise ValueError(problem)
+    return corners
 
 
 class Section(BaseModel):
@@ -99,7 +108,7 @@ class Calibration(Section):
 
     points: tuple[CalibrationPoint, ...] | None = Field(None, title="Point pairs")
     homography: tuple[tuple[float, float, float], ...] | None = Field(None, title="Homography, pixels to metres")
-    max_error_m: float = Field(0.5, title="Largest accepted mean error", description="metres", gt=0, le=5)
+    max_error_m: float = Field(0.25, title="Largest accepted error, root mean square", description="metres", gt=0, le=5)
 
     @model_validator(mode="after")
     def _one_of_two(self) -> Calibration:
@@ -142,11 +151,11 @@ class Camera(Section):
         if self.calibration is None or self.image_size is None:
             return None
         if self.calibration.homography is not None:
-            return FloorCalibration.from_homography(self.calibration.homography, self.image_size)
+            return FloorCalibration.from_homography(np.array(self.calibration.homography), self.image_size)
         points = self.calibration.points or ()
         return FloorCalibration.fit(
-            [point.pixel for point in points],
-            [point.floor for point in points],
+            np.array([point.pixel for point in points]),
+            np.array([point.floor for point in points]),
             self.image_size,
             max_error_m=self.calibration.max_error_m,
         )
@@ -227,7 +236,7 @@ class StoreConfig(Section):
     name: str = Field(title="Name", min_length=1, max_length=120)
     timezone: str = Field(title="Time zone", description="IANA name, for example Europe/Berlin")
     opening_hours: dict[Literal[WEEKDAYS], tuple[str, ...]] = Field(  # type: ignore[valid-type]
-        default_factory=dict, title="Opening hours", description='by weekday, store time: ["09:00-13:00", "14:00-20:00"]'
+        default_factory=dict, title="Opening hours", description='by weekday, store time: ["09:00-13:00", ...]'
     )
     floor: Floor
     recordings: Recordings
@@ -262,7 +271,7 @@ class StoreConfig(Section):
         return self._local(day, time.min), self._local(day + timedelta(days=1), time.min)
 
     def open_windows(self, day: date) -> list[tuple[int, int]]:
-        """Opening hours of a day as [start, end) in UTC microseconds; empty where closed, the whole day if never set."""
+        """Opening hours of a day as [start, end) in UTC microseconds; none where closed, the day where never set."""
         if not self.opening_hours:
             return [self.day_window(day)]
         windows = []
@@ -341,7 +350,8 @@ def _understand(data: dict[str, Any]) -> tuple[StoreConfig | None, list[Fault]]:
             return StoreConfig.model_validate(data), faults
         except ValidationError as error:
             found = [(tuple(item["loc"]), _say(item)) for item in error.errors()]
-        faults += [fault for fault in found if fault not in faults]
+        known = {loc for loc, _ in faults}  # a field left out for its fault is not missing as well
+        faults += [(loc, message) for loc, message in found if not any(loc == old[: len(loc)] for old in known)]
         reduced = _without(data, [loc for loc, _ in found])
         if reduced == data:
             break

@@ -48,9 +48,7 @@ def yesterday(config: StoreConfig, now: datetime | None = None) -> date:
     return (now or datetime.now(config.zone_info)).astimezone(config.zone_info).date() - timedelta(days=1)
 
 
-def _recording_problems(
-    config: StoreConfig, file: Path, day: date, found: tuple[CameraDay, ...]
-) -> Iterator[Problem]:
+def _recording_problems(config: StoreConfig, file: Path, day: date, found: tuple[CameraDay, ...]) -> Iterator[Problem]:
     lines = config_lines(file)
     at = lines.line(("recordings", "path"))
     for camera, camera_day in zip(config.cameras, found, strict=True):

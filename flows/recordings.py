@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -14,8 +14,7 @@ import fsspec
 from detection.video import VideoError, VideoInfo, probe
 from flows.config import EPOCH, MICROSECOND, Camera, StoreConfig
 
-_CODES = {"%Y": r"\d{4}", "%m": r"\d{2}", "%d": r"\d{2}", "%H": r"\d{2}", "%M": r"\d{2}", "%S": r"\d{2}", "%f": r"\d{1,6}"}
-_DATE_CODES = ("%Y", "%m", "%d")
+_CODES = {"%Y": r"\d{4}"} | dict.fromkeys(("%m", "%d", "%H", "%M", "%S"), r"\d{2}") | {"%f": r"\d{1,6}"}
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ def _candidates(template: str, day: date) -> list[str]:
     """
     paths: set[str] = set()
     for offset in (-1, 0, 1):
-        pattern = re.sub("%[HMSf]", "*", _dated(template, day + timedelta(days=offset)))
+        pattern = re.sub(r"(%[HMSf]|\*)+", "*", _dated(template, day + timedelta(days=offset)))
         filesystem, local = fsspec.core.url_to_fs(pattern)
         found = filesystem.glob(local)
         paths.update(filesystem.unstrip_protocol(path) if "://" in template else path for path in found)
@@ -108,8 +107,8 @@ def _expression(template: str) -> str:
 def _named_for(path: str, template: str, day: date) -> bool:
     match = re.fullmatch(_expression(template), path)
     groups = match.groupdict() if match else {}
-    named = tuple(int(groups[code]) for code in "Ymd" if code in groups)
-    return named == tuple(value for code, value in zip("Ymd", (day.year, day.month, day.day), strict=True) if code in groups)
+    wanted = zip("Ymd", (day.year, day.month, day.day), strict=True)
+    return all(int(groups[code]) == value for code, value in wanted if code in groups)
 
 
 def _describe(path: str, template: str, camera: str, clock: ZoneInfo) -> RecordedFile:
@@ -135,7 +134,9 @@ def _start_from_name(path: str, template: str, clock: ZoneInfo) -> int | None:
         return None
     fraction = int(groups.get("f", "0").ljust(6, "0"))
     start = datetime(
-        *(int(groups.get(code, "0")) for code in "YmdHMS"), fraction, tzinfo=clock  # type: ignore[misc]
+        *(int(groups.get(code, "0")) for code in "YmdHMS"),
+        fraction,
+        tzinfo=clock,  # type: ignore[misc]
     )
     return (start - EPOCH) // MICROSECOND
 
@@ -152,4 +153,4 @@ def _start_from_sidecar(path: str) -> int | None:
         raise ValueError(f"its sidecar {Path(path).name}.json does not hold a start time: {error}") from error
     if start.tzinfo is None:
         raise ValueError(f"the start in its sidecar {Path(path).name}.json has no time zone; add Z or +01:00")
-    return (start.astimezone(timezone.utc) - EPOCH) // MICROSECOND
+    return (start.astimezone(UTC) - EPOCH) // MICROSECOND

@@ -44,7 +44,9 @@ def _refuse_aliases(text: str) -> None:
     """An alias can multiply itself until memory ends; a store's configuration needs none."""
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="aliases (*name) are not supported; write it out", problem_mark=event.start_mark)
+            raise yaml.MarkedYAMLError(
+                problem="aliases (*name) are not supported; write it out", problem_mark=event.start_mark
+            )
 
 
 def _collect(node: yaml.Node, location: Location, lines: YamlLines) -> None:

@@ -1,0 +1,68 @@
+"""`aisleflow demo`: the bundled store-day through the real job, beside its truth; then a simulated month to look at."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from flows.day_summary import DaySummary
+from flows.preflight import preflight
+from flows.progress import process_with_progress
+from flows.report import number, print_summary
+from flows.simulate import demo_lake
+from flows.store_day import plan_store_day
+from flows.stores import DEMO
+
+TRUTH = DEMO.parent / "truth"
+
+
+def run_demo(lake: str, month: bool, out: Console, err: Console) -> None:
+    """Process the demo store, print its numbers beside the truth, and say how to open the dashboard."""
+    began = time.monotonic()
+    summary = process_with_progress(plan_store_day(preflight(DEMO), lake), err)
+    print_summary(summary, out)
+    out.print(beside_truth(summary, TRUTH))
+    out.print(f"processed in {time.monotonic() - began:.0f} s, every figure counted from the video alone")
+    out.print(f"look at it:    AISLEFLOW_LAKE={lake} .venv/bin/streamlit run dashboards/app.py", soft_wrap=True)
+    if month:
+        print_how_to_look(simulate_month(Path(lake).parent / "month", 1, err), out)
+
+
+def simulate_month(folder: Path, seed: int, err: Console) -> Path:
+    """Simulate a month of three stores below a folder; returns it."""
+    with err.status("simulating a month of three stores"):
+        demo_lake(folder, seed)
+    return folder
+
+
+def print_how_to_look(folder: Path, out: Console) -> None:
+    """The line that opens the dashboard on a simulated month."""
+    out.print(
+        f"a month:       AISLEFLOW_LAKE={folder}/lake AISLEFLOW_STORES={folder}/stores "
+        ".venv/bin/streamlit run dashboards/app.py   (simulated people)",
+        soft_wrap=True,
+    )
+
+
+def beside_truth(summary: DaySummary, truth: Path) -> Table:
+    """Counted numbers beside the exact ones of a truth folder; shoppers, hidden or not."""
+    people = pd.read_parquet(truth / "people.parquet").set_index("person_id")["role"]
+    inside = pd.read_parquet(truth / "positions.parquet")["person_id"].unique()
+    crossings = pd.read_parquet(truth / "footfall.parquet")
+    crossings = crossings[crossings["person_id"].map(people) == "shopper"]["direction"].value_counts()
+    counts = pd.read_parquet(truth / "zone_counts.parquet")
+    counts = counts[counts["role_filter"] == "shoppers"].groupby("zone")["occupancy_mean"].mean()
+
+    table = Table("", "counted", "truth", title="beside the truth")
+    table.columns[1].justify = table.columns[2].justify = "right"
+    table.add_row("unique people", number(summary.people), number(int((people.loc[inside] == "shopper").sum())))
+    table.add_row("came in", number(summary.footfall_in), number(int(crossings.get("in", 0))))
+    table.add_row("went out", number(summary.footfall_out), number(int(crossings.get("out", 0))))
+    for zone in summary.zones:
+        exact = number(float(counts.get(zone.zone, 0.0)), 2)
+        table.add_row(f"{zone.name}, mean people", number(zone.occupancy_mean, 2), exact)
+    return table

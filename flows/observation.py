@@ -1,0 +1,57 @@
+"""What was observed of each zone, and when: cameras' pictures in time, and their view of the floor in space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import numpy as np
+
+from detection.floor import FloorCalibration
+from detection.zones import points_in_polygon
+
+Span = tuple[int, int]
+GRID_M = 0.2
+
+
+def seen_points(polygon: np.ndarray, calibrations: Mapping[str, FloorCalibration]) -> dict[str, np.ndarray]:
+    """Which points of a zone each camera's picture holds.
+
+    The polygon (N, 2), floor metres, is filled with points every GRID_M (at least its centre); returns for each camera
+    a bool array over the same points. Shelves that hide a part are not considered.
+    """
+    low, high = polygon.min(axis=0), polygon.max(axis=0)
+    axes = [np.arange(a + GRID_M / 2, b, GRID_M) for a, b in zip(low, high, strict=True)]
+    points = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
+    points = points[points_in_polygon(points, polygon)]
+    if len(points) == 0:
+        points = polygon.mean(axis=0, keepdims=True)
+    seen = {}
+    for camera, calibration in calibrations.items():
+        pixels = calibration.to_pixels(points)
+        width, height = calibration.image_size
+        inside = (pixels >= 0) & (pixels <= (width, height))
+        seen[camera] = inside.all(axis=1)
+    return seen
+
+
+def observed_share(
+    seen: Mapping[str, np.ndarray], observed: Mapping[str, Sequence[Span]]
+) -> list[tuple[int, int, float]]:
+    """How much of a zone was seen, as (from, to, share of its area), UTC microseconds, in order, without overlap.
+
+    `seen` as given by `seen_points`, `observed` each camera's spans with pictures.
+    """
+    cameras = [camera for camera in seen if seen[camera].any() and observed.get(camera)]
+    times = sorted({time for camera in cameras for span in observed[camera] for time in span})
+    shares: list[tuple[int, int, float]] = []
+    for start, end in pairwise(times):
+        awake = [seen[c] for c in cameras if any(a <= start and end <= b for a, b in observed[c])]
+        if not awake:
+            continue
+        share = float(np.logical_or.reduce(awake).mean())
+        if shares and shares[-1][1] == start and shares[-1][2] == share:
+            shares[-1] = (shares[-1][0], end, share)
+        else:
+            shares.append((start, end, share))
+    return shares

@@ -1,0 +1,121 @@
+"""A day's report: Markdown for Prefect's artifacts, tables for the terminal."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from flows.day_summary import DaySummary
+from flows.preflight import Preflight
+
+ZONE_COLUMNS = ("zone", "mean people", "peak", "visits", "mean dwell s", "people/m2", "observed")
+
+
+def number(value: float | int | None, digits: int = 1) -> str:
+    """A figure as people read it; a dash where there is none."""
+    if value is None:
+        return "-"
+    return f"{value:,d}" if isinstance(value, int) else f"{value:,.{digits}f}"
+
+
+def zone_rows(summary: DaySummary) -> list[dict[str, str]]:
+    """One row a zone, columns `ZONE_COLUMNS`."""
+    return [
+        dict(
+            zip(
+                ZONE_COLUMNS,
+                (
+                    zone.name,
+                    number(zone.occupancy_mean, 2),
+                    number(zone.occupancy_max),
+                    number(zone.visits),
+                    number(zone.dwell_mean_s),
+                    number(zone.density_mean, 3),
+                    f"{zone.coverage:.0%}",
+                ),
+                strict=True,
+            )
+        )
+        for zone in summary.zones
+    ]
+
+
+def headline(summary: DaySummary) -> str:
+    """The day in one line."""
+    people = f"{summary.people} shoppers" + (f" and {summary.staff} staff" if summary.staff else "")
+    if summary.footfall_in is None:
+        return f"{people}; footfall is absent: no entrance is configured"
+    return f"{people}; {summary.footfall_in} came in, {summary.footfall_out} went out"
+
+
+def camera_lines(summary: DaySummary) -> list[str]:
+    """One line a camera: how much of the day it saw."""
+    lines = []
+    for camera in summary.cameras:
+        share = min(camera.seconds_seen / camera.seconds_expected, 1.0) if camera.seconds_expected else 0.0
+        gaps = "no gap" if camera.gaps == 0 else f"{camera.gaps} gap" + "s" * (camera.gaps > 1)
+        seen = f"{camera.seconds_seen:,.0f} of {camera.seconds_expected:,.0f} s seen ({share:.0%})"
+        lines.append(f"{camera.camera}: {seen}, {gaps}")
+    return lines
+
+
+def day_report(summary: DaySummary) -> str:
+    """The day as Markdown."""
+    rows = zone_rows(summary)
+    lines = [f"# {summary.name}, {summary.day}", "", headline(summary), ""]
+    lines += ["| " + " | ".join(ZONE_COLUMNS) + " |", "|" + " --- |" * len(ZONE_COLUMNS)]
+    lines += ["| " + " | ".join(row.values()) + " |" for row in rows]
+    lines += ["", "## Cameras", *(f"- {line}" for line in camera_lines(summary))]
+    if summary.problems:
+        lines += ["", "## Problems", *(f"- {problem}" for problem in summary.problems)]
+    lines += ["", "## Models", *(f"- {name}, sha256 `{sha256[:12]}`" for name, sha256 in summary.models)]
+    lines += ["", "## Time", *(f"- {stage}: {seconds:.1f} s" for stage, seconds in summary.stage_seconds.items())]
+    return "\n".join(lines) + "\n"
+
+
+def print_summary(summary: DaySummary, console: Console) -> None:
+    """The day on a terminal."""
+    console.print(f"[bold]{summary.name}, {summary.day}[/bold]: {headline(summary)}")
+    table = Table(*ZONE_COLUMNS)
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for row in zone_rows(summary):
+        table.add_row(*row.values())
+    if summary.zones:
+        console.print(table)
+    for line in camera_lines(summary):
+        console.print(line)
+    for problem in summary.problems:
+        console.print(f"[yellow]problem:[/yellow] {problem}")
+    console.print(f"models: {', '.join(f'{name} ({sha256[:8]})' for name, sha256 in summary.models)}")
+    console.print("time: " + ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in summary.stage_seconds.items()))
+
+
+def print_check(ready: Preflight, console: Console) -> None:
+    """What preflight found, for someone who sets a store up."""
+    config = ready.config
+    console.print(f"[bold]{config.name}[/bold] ({config.id}), {ready.day}: ready")
+    for camera, found in zip(config.cameras, ready.found, strict=True):
+        fit = camera.floor_calibration
+        placed = (
+            "not calibrated: counted in pixel zones"
+            if fit is None
+            else f"calibration error {fit.reprojection_error_m * 100:.1f} cm, {fit.reprojection_error_px:.1f} px"
+        )
+        seconds = sum(((file.end_us or file.start_us) - file.start_us) / 1e6 for file in found.files)
+        console.print(f"{camera.id}: {len(found.files)} recordings, {seconds:,.0f} s; {placed}")
+    for warning in ready.warnings:
+        console.print(f"[yellow]warning:[/yellow] {warning}")
+    console.print(f"detector {config.detector.model}, re-identification {config.reid.model}: present")
+
+
+def print_score(result: dict[str, Any], console: Console, as_json: bool) -> None:
+    """Accuracy, as one JSON object or as lines."""
+    if as_json:
+        print(json.dumps(result))
+        return
+    for key, value in result.items():
+        console.print(f"{key}: {value:.4g}" if isinstance(value, float) else f"{key}: {value}")
