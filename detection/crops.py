@@ -178,6 +178,7 @@ def _wholeness(boxes: np.ndarray, picture_size: tuple[int, int]) -> np.ndarray:
 def _sharpness(image: np.ndarray, box: np.ndarray) -> float:
     """Between 0 (blurred) and 1, from the Laplacian's variance at one scale for all sizes."""
     grey = cv2.cvtColor(cut_out(image, box), cv2.COLOR_RGB2GRAY)
-    small = cv2.resize(grey, (64, 128), interpolation=cv2.INTER_AREA)
+    shrinks = grey.shape[0] >= 128
+    small = cv2.resize(grey, (64, 128), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     variance = float(cv2.Laplacian(small, cv2.CV_32F).var())
     return variance / (variance + SHARP_VARIANCE)

@@ -12,6 +12,7 @@ from fractions import Fraction
 MICROSECONDS = 1_000_000
 # Matroska and many recorders round stamps to a millisecond: a frame at 33 ms is the frame of grid time 33.333 ms.
 GRID_TOLERANCE_US = 1_000
+SMALL_DELAY_FRAMES = 3
 
 
 class PresentationClock:
@@ -38,6 +39,7 @@ class PresentationClock:
         self.placed = 0
         self._shift_us = 0
         self._last_us: int | None = None
+        self._last_pts: int | None = None
 
     def place(self, pts: int | None) -> int:
         """UTC microseconds of the next frame in presentation order, later than every time returned before."""
@@ -54,11 +56,19 @@ class PresentationClock:
         if self.first_pts is None:
             self.first_pts = pts
         own_us = self.start_us + round((pts - self.first_pts) * self.time_base * MICROSECONDS)
+        ticking = self._last_pts is not None and pts > self._last_pts
+        self._last_pts = pts
         if self._last_us is None:
             return own_us
-        later = [time for time in (own_us, own_us + self._shift_us) if time > self._last_us]
-        if later:
-            time_us = min(later)
+        shifted_us = own_us + self._shift_us
+        if own_us > self._last_us:
+            time_us = min(own_us, shifted_us) if shifted_us > self._last_us else own_us
+        elif ticking and self._shift_us and self._last_us - own_us < SMALL_DELAY_FRAMES * self.interval_us:
+            # A stamp was repeated and put one interval later; half intervals bring the file's own clock back.
+            self.not_increasing += 1
+            time_us = self._last_us + self.interval_us // 2
+        elif shifted_us > self._last_us:
+            time_us = shifted_us
         else:
             self.not_increasing += 1
             time_us = self._last_us + self.interval_us
