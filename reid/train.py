@@ -1,0 +1,337 @@
+"""Training of re-identification networks: one function, one recipe, one folder with everything about the run.
+
+    from reid.train import train
+    weights = train("rga-store")
+
+The folder `work/NAME` holds recipe.json, curves.csv, validation.csv, checkpoint.pt (replaced atomically; a killed run
+started again goes on from it, with the same batches and random numbers as if it had not been killed) and, at the end,
+weights/NAME: the network with the best validation mAP, calibrated on the validation pictures.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor, nn
+
+from reid import weights
+from reid.batches import Batches, Step, TrainingData, load_training_data, plain_inputs, steps_from
+from reid.frozen import Top, frozen_names, trunk_maps
+from reid.losses import TrainingLoss
+from reid.metrics import market_ranking
+from reid.network import RGANetwork, build_network
+from reid.recipe import Recipe, as_entries, load_recipe
+from reid.start import load_start
+from reid.teachers import teacher_features
+from reid.verification import calibrate, pair_similarities
+
+
+class TrainingError(RuntimeError):
+    """A run cannot go on; the message says what to change."""
+
+
+class Student(nn.Module):
+    """Network and losses as one module, so that several GPUs average the gradients of both."""
+
+    def __init__(self, top: Top, loss: TrainingLoss) -> None:
+        super().__init__()
+        self.top, self.loss = top, loss
+
+    def forward(self, values: Tensor, ids: Tensor, teachers: list[Tensor]) -> dict[str, Tensor]:
+        features = self.top(values)
+        return self.loss(features.f, features.f_bn, features.logits, ids, teachers)
+
+
+def train(recipe: str | Path | Mapping[str, Any] | Recipe, **changes: Any) -> Path:
+    """Train by a recipe and return the folder of the trained weights (`reid.weights.load` opens it).
+
+    Args:
+        recipe: YAML file, name of one in reid/recipes, mapping, or Recipe.
+        changes: top-level entries to replace, `steps=10` for instance.
+
+    Raises:
+        RecipeError, DatasetError, FileNotFoundError: The recipe or its data are not right.
+        TrainingError: The folder holds another run, or the loss is not finite.
+    """
+    settings = recipe if isinstance(recipe, Recipe) else load_recipe(recipe, **changes)
+    if settings.threads:
+        torch.set_num_threads(settings.threads)
+    fabric = Fabric(devices=settings.devices, precision=settings.precision)  # type: ignore[arg-type]
+    fabric.launch()
+    run = _Run(settings, fabric)
+    run.fit()
+    return run.finish()
+
+
+class _Run:
+    def __init__(self, recipe: Recipe, fabric: Fabric) -> None:
+        self.recipe, self.fabric = recipe, fabric
+        self.folder = Path(recipe.work) / recipe.name
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._keep_recipe()
+        torch.manual_seed(recipe.seed)
+        self.data: TrainingData = load_training_data(recipe)
+        self.network = build_network(recipe.network.body, recipe.network.attention,  # type: ignore[arg-type]
+                                     recipe.network.image_size,
+                                     self.data.identities if recipe.losses.classifier else None)
+        load_start(self.network, recipe.start)
+        self._prepare_inputs()
+        self.top = Top(self.network, recipe.frozen_stages)
+        means = self._start_features() if self._needs_start_features() else None
+        student = Student(self.top, TrainingLoss(recipe.losses, self.data.identities, self.network.dimension, means))
+        for name, value in self.network.named_parameters():
+            if name in frozen_names(self.network, recipe.frozen_stages):
+                value.requires_grad_(False)
+        self.start = {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+        self.average = {name: value.clone() for name, value in self.start.items()}
+        self.student, self.optimizer = fabric.setup(student, make_optimizer(student, recipe))
+        self.batches = Batches(recipe, self.data, self.maps, fabric.global_rank)
+        self.steps = recipe.steps or recipe.epochs * self.batches.steps_per_epoch
+        self.step, self.best = 0, -1.0
+        self._resume()
+
+    # ---- preparation
+
+    def _keep_recipe(self) -> None:
+        path, text = self.folder / "recipe.json", json.dumps(as_entries(self.recipe), indent=1)
+        if path.is_file() and (self.folder / "checkpoint.pt").is_file() and path.read_text() != text:
+            raise TrainingError(f"{self.folder} holds a run with another recipe: give this one another name, or "
+                                "remove the folder to start anew")
+        path.write_text(text)
+
+    def _prepare_inputs(self) -> None:
+        recipe, files = self.recipe, self.data.pictures.files
+        kept = Path(recipe.work) / "maps"
+        self.teachers = [torch.from_numpy(teacher_features(model, files, kept, recipe.threads, self._progress(model)))
+                         for model in recipe.teachers]
+        self.maps = self.validation_maps = None
+        if recipe.frozen_stages:
+            mirrored = np.random.default_rng([recipe.seed, 5]).random(len(files)) < recipe.augmentation.flip
+            self.maps = trunk_maps(self.network, recipe.frozen_stages, files, mirrored, kept, recipe.threads,
+                                   self._progress("maps"))
+            if self.data.validation is not None:
+                seen = self.data.validation.files
+                self.validation_maps = trunk_maps(self.network, recipe.frozen_stages, seen,
+                                                  np.zeros(len(seen), dtype=bool), kept, recipe.threads,
+                                                  self._progress("validation maps"))
+
+    def _progress(self, what: str) -> Callable[[int, int], None]:
+        def say(done: int, total: int) -> None:
+            if done % 200 == 0 or done == total:
+                self.fabric.print(f"{Path(what).name}: {done} of {total} pictures", flush=True)
+        return say
+
+    def _needs_start_features(self) -> bool:
+        trained = self.recipe.start not in (None, "imagenet")
+        return trained and bool(self.recipe.losses.cosine_classifier or self.recipe.teachers)
+
+    def _start_features(self) -> Tensor:
+        """Sets the feature norm's statistics to those of the start's features on the training pictures (two of each
+        identity, and as many unlabelled ones), and returns the mean normed feature of each identity."""
+        ids = self.data.pictures.ids
+        chosen = np.concatenate([np.flatnonzero(ids == k)[:2] for k in range(self.data.identities)] +
+                                [np.flatnonzero(ids < 0)[:2 * self.data.identities]])
+        f = self._features(self.network, chosen)[0]
+        self.network.feat_bn.running_mean.copy_(f.mean(0))  # type: ignore[union-attr,operator]
+        self.network.feat_bn.running_var.copy_(f.var(0))  # type: ignore[union-attr,operator]
+        with torch.no_grad():
+            normed = nn.functional.normalize(self.network.eval().feat_bn(f), dim=1)
+        means = torch.zeros(self.data.identities, self.network.dimension)
+        known = torch.from_numpy(ids[chosen])
+        return means.index_add_(0, known[known >= 0], normed[known >= 0])
+
+    def _features(self, network: RGANetwork, chosen: np.ndarray | None) -> tuple[Tensor, Tensor]:
+        """f and f_bn, on the CPU, of chosen training pictures, or of the validation pictures (None)."""
+        pictures, maps = (self.data.pictures, self.maps) if chosen is not None else (self.data.validation,
+                                                                                    self.validation_maps)
+        assert pictures is not None
+        chosen = np.arange(len(pictures)) if chosen is None else chosen
+        if maps is None:
+            inputs: Iterator[Tensor] = plain_inputs(tuple(pictures.files[k] for k in chosen), network.image_size)
+        else:
+            inputs = (torch.from_numpy(np.asarray(maps[chosen[k:k + 32]], dtype=np.float32))
+                      for k in range(0, len(chosen), 32))
+        top = Top(network, self.recipe.frozen_stages).eval()
+        device = next(network.parameters()).device
+        with torch.no_grad():
+            outputs = [top(values.to(device))[:2] for values in inputs]
+        return torch.cat([f for f, _ in outputs]).cpu().float(), torch.cat([f for _, f in outputs]).cpu().float()
+
+    # ---- steps
+
+    def fit(self) -> None:
+        """Runs the steps that are left."""
+        saved, began = time.monotonic(), time.monotonic()
+        for batch in steps_from(self.batches, self.step, self.steps, self.recipe.workers):
+            losses = self._learn(batch)
+            self.step += 1
+            self._write("curves.csv", {"step": self.step, "seconds": round(time.monotonic() - began, 1),
+                                       "rate": self.optimizer.param_groups[-1]["lr"], **losses})
+            if self.step % self.recipe.validate_every == 0 or self.step == self.steps:
+                self.validate()
+            if time.monotonic() - saved > 60 * self.recipe.checkpoint_minutes or self.step == self.steps:
+                self._save()
+                saved = time.monotonic()
+
+    def _learn(self, batch: Step) -> dict[str, float]:
+        factor = rate_factor(self.recipe, self.step, self.batches.steps_per_epoch, self.steps)
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["full_rate"] * factor
+        self.student.train()
+        device = self.fabric.device
+        teachers = [features[batch.places].to(device) for features in self.teachers]
+        losses = self.student(batch.values.to(device), batch.ids.to(device), teachers)
+        total = sum(losses.values(), torch.zeros((), device=device))
+        if not torch.isfinite(total):
+            values = {name: float(value) for name, value in losses.items()}
+            raise TrainingError(f"the loss is not finite at step {self.step} ({values}): lower optimizer.rate")
+        self.optimizer.zero_grad(set_to_none=True)
+        self.fabric.backward(total)
+        self.optimizer.step()
+        self._average()
+        return {"loss": float(total), **{name: float(value) for name, value in losses.items()}}
+
+    def _average(self) -> None:
+        decay = min(self.recipe.average_decay, (1 + self.step) / (10 + self.step))
+        for name, value in self.network.state_dict().items():
+            kept = self.average[name].to(value.device)
+            self.average[name] = (kept.lerp_(value.detach(), 1 - decay) if value.is_floating_point()
+                                  else value.detach().clone())
+
+    def result(self) -> RGANetwork:
+        """The averaged network, interpolated with the start where the recipe says so, on the CPU."""
+        recipe = self.recipe
+        network = build_network(recipe.network.body, recipe.network.attention,  # type: ignore[arg-type]
+                                recipe.network.image_size)
+        state = {}
+        for name in network.state_dict():
+            value, first = self.average[name].cpu(), self.start[name].cpu()
+            state[name] = first.lerp(value, recipe.interpolation) if value.is_floating_point() else value
+        network.load_state_dict(state)
+        return network.eval()
+
+    def validate(self) -> None:
+        """Measures f_bn of the averaged network and keeps it where its mAP is the best so far."""
+        network = self.result()
+        if self.data.validation is None:
+            self._keep_best(network, float(self.step))
+            return
+        seen = self.data.validation
+        _, f_bn = self._features(network, None)
+        ranking = market_ranking(f_bn.numpy(), seen.ids, seen.cameras, f_bn.numpy(), seen.ids, seen.cameras)
+        calibration = calibrate(pair_similarities(f_bn.numpy(), seen.ids, seen.cameras))
+        figures = ranking.as_dict()
+        self._write("validation.csv", {"step": self.step, "rank1": figures["rank1"], "mAP": figures["mAP"],
+                                       "mINP": figures["mINP"], "tpr_at_fpr1": calibration.tpr})
+        self.fabric.print(f"step {self.step} of {self.steps}: rank-1 {figures['rank1']:.3f}, mAP {figures['mAP']:.3f}, "
+                          f"TPR at 1 % FPR {calibration.tpr:.3f}", flush=True)
+        self._keep_best(network, ranking.mean_average_precision)
+
+    def _keep_best(self, network: RGANetwork, quality: float) -> None:
+        if quality > self.best and self.fabric.is_global_zero:
+            self.best = quality
+            _replace(self.folder / "best.pt", network.state_dict())
+
+    # ---- files
+
+    def _write(self, name: str, row: dict[str, float]) -> None:
+        if not self.fabric.is_global_zero:
+            return
+        path = self.folder / name
+        fresh = not path.is_file()
+        with path.open("a", newline="") as lines:
+            writer = csv.writer(lines)
+            if fresh:
+                writer.writerow(row)
+            writer.writerow([f"{value:.6g}" for value in row.values()])
+
+    def _save(self) -> None:
+        if self.fabric.is_global_zero:
+            _replace(self.folder / "checkpoint.pt", {
+                "step": self.step, "best": self.best, "student": self.student.state_dict(), "average": self.average,
+                "start": self.start, "optimizer": self.optimizer.state_dict(), "random": torch.get_rng_state()})
+        self.fabric.barrier()
+
+    def _resume(self) -> None:
+        path = self.folder / "checkpoint.pt"
+        if not path.is_file():
+            for name in ("curves.csv", "validation.csv", "best.pt"):  # of a run killed before its first checkpoint
+                (self.folder / name).unlink(missing_ok=True)
+            return
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        self.student.load_state_dict(state["student"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.average, self.start = state["average"], state["start"]
+        self.step, self.best = state["step"], state["best"]
+        torch.set_rng_state(state["random"])
+        for name in ("curves.csv", "validation.csv"):
+            _cut_after(self.folder / name, self.step)
+
+    def finish(self) -> Path:
+        """Writes the best network as weights, calibrated on the validation pictures."""
+        network = self.result()
+        network.load_state_dict(torch.load(self.folder / "best.pt", weights_only=True))
+        calibration: dict[str, float] = {}
+        if self.data.validation is not None:
+            seen = self.data.validation
+            features = self._features(network, None)[1].numpy()
+            calibration = {key: float(value) for key, value in
+                           asdict(calibrate(pair_similarities(features, seen.ids, seen.cameras))).items()}
+        folder = self.folder / "weights" / self.recipe.name
+        weights.save(network, folder, licence="trained here; see its data", restricted=False, calibration=calibration,
+                     feature="f_bn")
+        return folder
+
+
+def make_optimizer(student: Student, recipe: Recipe) -> torch.optim.Optimizer:
+    """Adam or AdamW with the trained body at `rate * body_factor` and what is new at `rate`."""
+    body, new = [], []
+    for name, value in student.named_parameters():
+        if value.requires_grad:
+            is_body = "rga_att" not in name and (".backbone." in name or ".head." in name)
+            (body if is_body else new).append(value)
+    settings = recipe.optimizer
+    groups = [{"params": values, "lr": rate, "full_rate": rate}
+              for values, rate in ((body, settings.rate * settings.body_factor), (new, settings.rate)) if values]
+    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+    if settings.kind not in kinds:
+        raise TrainingError(f"unknown optimizer.kind {settings.kind!r}: choose adam or adamw")
+    return kinds[settings.kind](groups, weight_decay=settings.weight_decay)
+
+
+def rate_factor(recipe: Recipe, step: int, steps_per_epoch: int, steps: int) -> float:
+    """Share of the full learning rate at a step: linear warm-up, then steps or a cosine."""
+    settings, epoch = recipe.optimizer, step / steps_per_epoch
+    if epoch < settings.warmup:
+        first = settings.warmup_from / settings.rate
+        return first + (1 - first) * epoch / settings.warmup
+    if settings.schedule == "cosine":
+        done = (step - settings.warmup * steps_per_epoch) / max(1.0, steps - settings.warmup * steps_per_epoch)
+        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    return 0.5 ** sum(epoch >= milestone for milestone in settings.milestones)
+
+
+def _replace(path: Path, value: Any) -> None:
+    """torch.save that leaves the old file or the new one, never half of it."""
+    partial = path.with_suffix(".partial")
+    torch.save(value, partial)
+    os.replace(partial, path)
+
+
+def _cut_after(path: Path, step: int) -> None:
+    """Drops rows of steps that will be run again."""
+    if path.is_file():
+        header, *rows = path.read_text().splitlines()
+        kept = [row for row in rows if int(row.split(",")[0]) <= step]
+        path.write_text("\n".join([header, *kept]) + "\n")
