@@ -125,7 +125,7 @@ class DayWriter:
             self._files.remove(self._staging)
         except OSError as error:
             raise LakeError(
-                f"{self.store} {self.day} is written to {self._files.root}, but its files could not all be put in place: "
+                f"{self.store} {self.day} is in {self._files.root}, but its files could not all be put in place: "
                 f"{error}. Readers through Lake see the new day; mend that and run `Lake.recover`, or the day, again"
             ) from error
         return manifest

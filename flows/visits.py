@@ -33,7 +33,7 @@ def zone_visits(
     hysteresis_s: float = 1.0,
     max_hidden_s: float = 20.0,
 ) -> pd.DataFrame:
-    """Visits: a person is in a zone from the moment their foot point crosses its border inward until it crosses outward.
+    """Visits: a person is in a zone from when their foot point crosses its border inward until it crosses outward.
 
     Hysteresis: a visit begins only with a stay inside of more than `hysteresis_s`, and ends only with one outside of
     more than that; its times are those of the crossings, interpolated between places. A person out of sight for up to
