@@ -1,8 +1,8 @@
-"""Joining tracklets into people: average linkage on log-likelihood ratios under cannot-links, in deterministic rounds.
+"""Joining tracklets into people: agglomeration on log-likelihood ratios under cannot-links, in deterministic rounds.
 
-Between two groups the appearance is compared by average linkage (the mean similarity over all pairs, which needs only
-each group's weighted sum of embeddings); evidence from places adds up over the pairs and is limited, because ten
-cameras that see one wrong step do not make it ten times as wrong. Each round merges all pairs of groups that are each
+Two groups' looks are compared by their quality-weighted mean embeddings, so that a group is worth what one long track
+would be; evidence from places adds up over the pairs and is limited, because ten cameras that see one wrong step do not
+make it ten times as wrong. Each round merges all pairs of groups that are each
 other's best partner, strongest level first; with one order over all edges this is deterministic and needs no matrix.
 """
 
@@ -11,6 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+
+from reid.appearance import Appearance
+from reid.lifetimes import Lifetimes
 
 LEVELS = (12.0, 9.0, 7.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.0)
 
@@ -24,25 +27,6 @@ class Edges:
     second: np.ndarray
     places: np.ndarray
     forbidden: np.ndarray
-
-
-@dataclass(frozen=True)
-class Appearance:
-    """How similarity becomes evidence: slope * (cosine - threshold), limited to [-most_against, most_for].
-
-    `absent`: the evidence where one side has no embedding, the odds against two random tracklets.
-    """
-
-    threshold: float
-    slope: float
-    most_for: float = 6.0
-    most_against: float = 8.0
-    absent: float = -1.5
-
-    def evidence(self, similarity: np.ndarray) -> np.ndarray:
-        """Log-likelihood ratio of cosine similarities; NaN (no embedding) becomes `absent`."""
-        ratio = np.clip(self.slope * (similarity - self.threshold), -self.most_against, self.most_for)
-        return np.where(np.isnan(ratio), self.absent, ratio)
 
 
 def merge_edges(count: int, *parts: Edges) -> Edges:
@@ -59,41 +43,59 @@ def merge_edges(count: int, *parts: Edges) -> Edges:
 class Grouping:
     """Nodes joined so far. `group`: int64 (T,), each node's group, named after its lowest node."""
 
-    def __init__(self, embedding: np.ndarray, weight: np.ndarray, edges: Edges, appearance: Appearance, limit: float):
-        """embedding: (T, D) unit rows, 0 where there is none; weight: (T,) >= 0; limit: of places between groups."""
+    def __init__(
+        self,
+        embedding: np.ndarray,
+        weight: np.ndarray,
+        edges: Edges,
+        appearance: Appearance,
+        limit: float,
+        lifetimes: Lifetimes | None = None,
+        pooled: bool = True,
+    ) -> None:
+        """embedding: (T, D) unit rows, 0 where there is none; weight: (T,) >= 0, their quality; limit: of places
+        between groups; lifetimes: what is known of births and deaths, used once nothing else joins any more; pooled:
+        compare groups by their mean embeddings, else by the mean similarity of their members."""
         self.count = len(weight)
         self.group = np.arange(self.count)
         self.sums = (embedding * weight[:, None]).astype(np.float32)
         self.weight = weight.astype(np.float64)
-        self.edges, self.appearance, self.limit = edges, appearance, limit
+        self.edges, self.appearance, self.limit, self.pooled = edges, appearance, limit, pooled
+        self.lifetimes, self.closed_world = lifetimes, False
 
     def similarity(self, first: np.ndarray, second: np.ndarray, block: int = 200_000) -> np.ndarray:
-        """Mean cosine over all pairs of two groups' members, weighted; NaN where a side has no embedding."""
+        """Cosine of two groups' looks; NaN where a side has no embedding."""
+        size = np.linalg.norm(self.sums, axis=1) if self.pooled else self.weight
         result = np.full(len(first), np.nan)
         for start in range(0, len(first), block):
             a, b = first[start : start + block], second[start : start + block]
-            product = self.weight[a] * self.weight[b]
+            product = size[a] * size[b]
             dot = np.einsum("nd,nd->n", self.sums[a], self.sums[b])
-            result[start : start + block] = np.divide(dot, product, out=np.full(len(a), np.nan), where=product > 0)
+            result[start : start + block] = np.divide(dot, product, out=np.full(len(a), np.nan), where=product > 1e-12)
         return result
 
     def score(self, edges: Edges) -> np.ndarray:
         """Log odds that two groups are one person; -inf where forbidden."""
         score = np.full(len(edges.first), -np.inf)
         free = ~edges.forbidden
-        looks = self.appearance.evidence(self.similarity(edges.first[free], edges.second[free]))
+        first, second = edges.first[free], edges.second[free]
+        quality = np.minimum(self.weight[first], self.weight[second])
+        looks = self.appearance.evidence(self.similarity(first, second), quality)
         score[free] = looks + np.clip(edges.places[free], -self.limit, self.limit)
+        if self.closed_world and self.lifetimes is not None:
+            score[free] += self.lifetimes.saved(first, second)
         return score
 
     def join(self) -> np.ndarray:
         """Merge until no pair of groups is better off as one. Returns `group`."""
-        score = self.score(self.edges)
-        for level in LEVELS:
-            while True:
-                first, second = self._mutual(score, level)
-                if not len(first):
-                    break
-                score = self._merge(first, second, score)
+        for self.closed_world in (False, True) if self.lifetimes is not None else (False,):
+            score = self.score(self.edges)
+            for level in LEVELS:
+                while True:
+                    first, second = self._mutual(score, level)
+                    if not len(first):
+                        break
+                    score = self._merge(first, second, score)
         return self.group
 
     def _mutual(self, score: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
@@ -116,6 +118,8 @@ class Grouping:
         self.group = names[self.group]
         self.sums[kept] += self.sums[gone]
         self.weight[kept] += self.weight[gone]
+        if self.lifetimes is not None:
+            self.lifetimes = self.lifetimes.merged(kept, gone)
         edges = self.edges
         first, second = names[edges.first], names[edges.second]
         changed = np.zeros(self.count, bool)

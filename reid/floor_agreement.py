@@ -20,22 +20,23 @@ from scipy.ndimage import gaussian_filter
 from reid.tracklets import SECOND_US, Samples, Tracklets
 
 PAIRS_AT_ONCE = 4_000_000
+END_US = 500_000
 
 
 @dataclass(frozen=True)
 class FloorModel:
     """Constants of the evidence, metres and seconds. Measured on rendered stores by tests/benchmarks/identities.py."""
 
-    near_m: float = 0.45
-    hidden_m: float = 2.0
-    hidden_share: float = 0.25
+    near_m: float = 0.2
+    hidden_m: float = 2.5
+    hidden_share: float = 0.1
     near_correlation_s: float = 2.0
-    hidden_correlation_s: float = 8.0
-    companion_share: float = 0.1
-    companion_m: float = 1.0
+    hidden_correlation_s: float = 4.0
+    companion_share: float = 0.05
+    companion_m: float = 1.5
     limit: float = 12.0
     longest_gap_s: float = 15.0
-    pace_m_s: float = 0.7
+    pace_m_s: float = 0.6
     fastest_m_s: float = 2.5
     gap_limit: float = 4.0
 
@@ -148,14 +149,14 @@ def _pairs_in_slots(slot: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]
 
 
 def in_sequence(
-    tracklets: Tracklets, slots: Slots, model: FloorModel, density: Density
+    tracklets: Tracklets, samples: Samples, model: FloorModel, density: Density
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Evidence of every pair where one tracklet starts within `longest_gap_s` after the other's end.
 
     Returns first (K,), second (K,) rows with first < second, and the log-likelihood ratio (K,). What no walk explains
     has at most -model.limit.
     """
-    first, last = _ends(slots, len(tracklets))
+    first, last = ends_of(samples, len(tracklets))
     known = np.flatnonzero(np.isfinite(first[:, 0]))
     by_start = known[np.argsort(tracklets.start_us[known], kind="stable")]
     starts, ends = tracklets.start_us[by_start], tracklets.end_us[known]
@@ -166,24 +167,34 @@ def in_sequence(
     offset = np.arange(len(before)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     after = by_start[np.repeat(low, sizes) + offset]
     gap_s = (tracklets.start_us[after] - tracklets.end_us[before]) / SECOND_US
-    distance = np.linalg.norm(first[after] - last[before], axis=1)
+    distance = np.linalg.norm(first[after, :2] - last[before, :2], axis=1)
+    variance = first[after, 2] + last[before, 2]
     moved = (model.pace_m_s * gap_s) ** 2
     same_camera = tracklets.camera[before] == tracklets.camera[after]
-    error = np.where(same_camera, model.near_m, 1.5 * model.near_m) ** 2 + moved
+    error = model.near_m**2 + variance + moved
     hidden_share = np.where(same_camera, 0.5, 1.0) * model.hidden_share
     same = (1 - hidden_share) * normal(distance**2, error)
     same += hidden_share * normal(distance**2, error + model.hidden_m**2)
-    apart = (1 - model.companion_share) * density.at(first[after])
-    apart += model.companion_share * normal(distance**2, model.companion_m**2 + moved)
+    apart = (1 - model.companion_share) * density.at(first[after, :2])
+    apart += model.companion_share * normal(distance**2, model.companion_m**2 + variance + moved)
     ratio = np.clip(np.log(same + 1e-30) - np.log(apart), -model.gap_limit, model.gap_limit)
     impossible = distance > model.fastest_m_s * gap_s + 2 * model.hidden_m
     ratio[impossible] = -model.limit
     return np.minimum(before, after), np.maximum(before, after), ratio
 
 
-def _ends(slots: Slots, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """First and last known place of each tracklet, (T, 2) each, NaN where there is none."""
-    first, last = np.full((count, 2), np.nan), np.full((count, 2), np.nan)
-    last[slots.tracklet] = slots.xy  # slots are in order of tracklet and time, so the last one stays
-    first[slots.tracklet[::-1]] = slots.xy[::-1]
-    return first, last
+def ends_of(samples: Samples, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """First and last place of each tracklet (T, 3): x, y, variance, means over END_US; NaN where there is none."""
+    keep = np.flatnonzero(np.isfinite(samples.x_m) & np.isfinite(samples.y_m))
+    tracklet, time = samples.tracklet[keep], samples.time_us[keep]
+    sigma = np.zeros(len(keep)) if samples.sigma_m is None else np.asarray(samples.sigma_m, float)[keep]
+    values = np.column_stack([samples.x_m[keep], samples.y_m[keep], sigma**2])
+    low, high = np.full(count, np.iinfo(np.int64).max), np.full(count, np.iinfo(np.int64).min)
+    np.minimum.at(low, tracklet, time)
+    np.maximum.at(high, tracklet, time)
+    result = []
+    for near in (time <= low[tracklet] + END_US, time >= high[tracklet] - END_US):
+        total, size = np.zeros((count, 3)), np.bincount(tracklet[near], minlength=count)[:, None]
+        np.add.at(total, tracklet[near], values[near])
+        result.append(np.divide(total, size, out=np.full((count, 3), np.nan), where=size > 0))
+    return result[0], result[1]

@@ -14,14 +14,19 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit
 
-from reid.agglomeration import Appearance, Edges, Grouping, merge_edges
+from reid.agglomeration import Edges, Grouping, merge_edges
+from reid.appearance import Appearance, fitted
 from reid.floor_agreement import Density, FloorModel, at_once, in_sequence, one_a_second
+from reid.lifetimes import lifetimes_of
 from reid.neighbours import look_alike_pairs
 from reid.tracklets import SECOND_US, Identities, Samples, Tracklets
 
 __all__ = ["Identities", "Samples", "Tracklets", "link"]
 
 DEFAULT_SLOPE = 15.0
+SURE = 6.0
+"""Log-likelihood ratio of places from which a pair counts as known to be one person, or two."""
+MOST_PAIRS = 500_000
 
 
 def link(
@@ -30,16 +35,20 @@ def link(
     *,
     threshold: float,
     slope: float = DEFAULT_SLOPE,
+    doors: np.ndarray | None = None,
     least_seen_s: float = 1.0,
     floor: FloorModel | None = None,
+    fit_to_site: bool = False,
     exact_up_to: int = 3000,
 ) -> Identities:
     """Join tracklets into people.
 
-    threshold: cosine at which a pair is as likely one person as two, from the embedder's calibration; slope: its log
-    odds a unit of cosine. least_seen_s: seconds a person must have been seen in all. exact_up_to: with more tracklets
-    than this, looks are compared with each one's nearest neighbours only.
-    The same input gives the same output, whatever the tracklets' order in time; ids follow first appearance.
+    threshold: cosine at which two good crops are as likely one person as two, from the embedder's calibration; slope:
+    its log odds a unit of cosine. doors: (E, 2, 2) entrance lines in floor metres, where people can appear and vanish;
+    None where they are not known. least_seen_s: seconds a person must have been seen in all. fit_to_site: move the
+    calibration to this day's own pairs (reid/appearance.py). exact_up_to: with more tracklets than this, looks are
+    compared with each one's nearest neighbours only.
+    The same input gives the same output, whatever the tracklets' order; ids follow first appearance.
     Raises ValueError where arrays disagree in length or samples name tracklets that are not there.
     """
     if len(samples.tracklet) and (samples.tracklet.min() < 0 or samples.tracklet.max() >= len(tracklets)):
@@ -48,10 +57,15 @@ def link(
         return Identities(np.zeros(0, np.int64), np.zeros(0, np.float32))
     model = floor or FloorModel()
     embedding, weight = usable_embeddings(tracklets)
-    edges = evidence(tracklets, samples, embedding, weight, model, exact_up_to, threshold)
+    together, at_once_, later = evidence_of_places(tracklets, samples, model)
     looks = Appearance(threshold, slope)
-    grouping = Grouping(embedding, weight, edges, looks, model.limit)
-    group = grouping.join()
+    if fit_to_site:
+        looks = fit_looks(looks, embedding, weight, together, at_once_)
+    first, second = look_alike_pairs(embedding, weight, looks.threshold - 0.25, exact_up_to)
+    alike = Edges(first, second, np.zeros(len(first)), np.zeros(len(first), bool))
+    edges = merge_edges(len(tracklets), together, at_once_, later, alike)
+    lifetimes = None if doors is None else lifetimes_of(tracklets, samples, doors)
+    group = Grouping(embedding, weight, edges, looks, model.limit, lifetimes).join()
     confidence = link_confidence(group, embedding, weight, edges, looks, model.limit)
     return Identities(_number(group, tracklets, least_seen_s), confidence.astype(np.float32))
 
@@ -67,25 +81,32 @@ def usable_embeddings(tracklets: Tracklets) -> tuple[np.ndarray, np.ndarray]:
     return unit, np.where(good, np.clip(quality, 1e-3, None), 0.0)
 
 
-def evidence(
-    tracklets: Tracklets,
-    samples: Samples,
-    embedding: np.ndarray,
-    weight: np.ndarray,
-    model: FloorModel,
-    exact_up_to: int,
-    threshold: float,
-) -> Edges:
-    """All pairs worth a look: seen at once, one after the other, or alike."""
-    count = len(tracklets)
+def evidence_of_places(tracklets: Tracklets, samples: Samples, model: FloorModel) -> tuple[Edges, Edges, Edges]:
+    """Pairs of one camera at one time (two people for certain), seen at once by two cameras, one after the other."""
     slots = one_a_second(samples)
     density = Density(slots.xy)
-    pairs = [_together(tracklets)]
-    for found in (at_once(slots, model, density), in_sequence(tracklets, slots, model, density)):
-        pairs.append(Edges(*found, np.zeros(len(found[0]), bool)))
-    first, second = look_alike_pairs(embedding, weight, threshold, exact_up_to)
-    pairs.append(Edges(first, second, np.zeros(len(first)), np.zeros(len(first), bool)))
-    return merge_edges(count, *pairs)
+    first, second, ratio = at_once(slots, model, density)
+    across = tracklets.camera[first] != tracklets.camera[second]
+    at_once_ = Edges(first[across], second[across], ratio[across], np.zeros(int(across.sum()), bool))
+    first, second, ratio = in_sequence(tracklets, samples, model, density)
+    return _together(tracklets), at_once_, Edges(first, second, ratio, np.zeros(len(first), bool))
+
+
+def fit_looks(
+    prior: Appearance, embedding: np.ndarray, weight: np.ndarray, together: Edges, at_once_: Edges
+) -> Appearance:
+    """The calibration moved to the day's own pairs: one camera at one time differs, two cameras in step are one."""
+    sure = np.abs(at_once_.places) >= SURE
+    first = np.concatenate([together.first, at_once_.first[sure]])
+    second = np.concatenate([together.second, at_once_.second[sure]])
+    same = np.concatenate([np.zeros(len(together.first), bool), at_once_.places[sure] > 0])
+    both = (weight[first] > 0) & (weight[second] > 0)
+    first, second, same = first[both], second[both], same[both]
+    if len(first) > MOST_PAIRS:
+        chosen = np.linspace(0, len(first) - 1, MOST_PAIRS).astype(int)
+        first, second, same = first[chosen], second[chosen], same[chosen]
+    similarity = np.einsum("nd,nd->n", embedding[first], embedding[second])
+    return fitted(prior, similarity, np.minimum(weight[first], weight[second]), same)
 
 
 def _together(tracklets: Tracklets) -> Edges:
@@ -122,11 +143,12 @@ def link_confidence(
     node, other = key // count, key % count
     own = group[node] == other
     rest = sums[other] - np.where(own, weight[node], 0)[:, None] * embedding[node]
-    product = weight[node] * 0 + (total[other] - np.where(own, weight[node], 0))
+    length = np.linalg.norm(rest, axis=1)
+    known = (length > 1e-9) & (weight[node] > 0)
     dot = np.einsum("nd,nd->n", rest, embedding[node])
-    known = (product > 1e-9) & (weight[node] > 0)
-    similarity = np.divide(dot, product, out=np.full(len(node), np.nan), where=known)
-    score = looks.evidence(similarity) + np.clip(places, -limit, limit)
+    similarity = np.divide(dot, length, out=np.full(len(node), np.nan), where=known)
+    quality = np.minimum(weight[node], total[other] - np.where(own, weight[node], 0))
+    score = looks.evidence(similarity, quality) + np.clip(places, -limit, limit)
     score[forbidden] = -np.inf
     inside, outside = np.full(count, -np.inf), np.full(count, -np.inf)
     np.maximum.at(inside, node[own], score[own])

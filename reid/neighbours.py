@@ -9,12 +9,12 @@ NEIGHBOURS = 32
 
 
 def look_alike_pairs(
-    embedding: np.ndarray, weight: np.ndarray, threshold: float, exact_up_to: int
+    embedding: np.ndarray, weight: np.ndarray, least: float, exact_up_to: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Pairs first < second of nodes with an embedding.
 
-    Up to `exact_up_to` nodes: all pairs. Beyond: each node's nearest neighbours by an inverted file, as far as their
-    cosine comes near the threshold. Deterministic.
+    Up to `exact_up_to` nodes: all pairs. Beyond: each node's nearest neighbours by an inverted file, with a cosine
+    of at least `least`. Deterministic.
     """
     known = np.flatnonzero(weight > 0)
     if len(known) < 2:
@@ -33,7 +33,7 @@ def look_alike_pairs(
     similarity, neighbour = index.search(vectors, NEIGHBOURS + 1)
     row = np.repeat(np.arange(len(known)), NEIGHBOURS + 1)
     neighbour, similarity = neighbour.ravel(), similarity.ravel()
-    good = (neighbour >= 0) & (neighbour != row) & (similarity > threshold - 0.15)
+    good = (neighbour >= 0) & (neighbour != row) & (similarity > least)
     low, high = np.minimum(row[good], neighbour[good]), np.maximum(row[good], neighbour[good])
     key = np.unique(low * len(known) + high)
     return known[key // len(known)], known[key % len(known)]
