@@ -88,7 +88,8 @@ class Grouping:
 
     def join(self) -> np.ndarray:
         """Merge until no pair of groups is better off as one. Returns `group`."""
-        for self.closed_world in (False, True) if self.lifetimes is not None else (False,):
+        for closed_world in (False, True) if self.lifetimes is not None else (False,):
+            self.closed_world = closed_world
             score = self.score(self.edges)
             for level in LEVELS:
                 while True:
