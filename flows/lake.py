@@ -59,7 +59,7 @@ from flows.schemas import SchemaError, empty, schema
 
 __all__ = ["DayLocked", "DayManifest", "Lake", "LakeError", "StoreDay", "StoredTable"]
 
-ATTEMPTS = 12
+ATTEMPTS = 9
 Result = TypeVar("Result")
 
 

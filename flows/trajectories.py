@@ -161,8 +161,9 @@ def _smooth(start: np.ndarray, x: np.ndarray, y: np.ndarray, width: float) -> tu
     )
 
 
-def _roles(person: np.ndarray, roles: Mapping[int, str]) -> pd.Categorical:
+def _roles(person: np.ndarray, roles: Mapping[int, str]) -> pd.Series:
     names = sorted({"shopper", "staff", *roles.values()})
     people, position = np.unique(person, return_inverse=True)
     codes = np.array([names.index(roles.get(int(who), "shopper")) for who in people], np.int64)
-    return pd.Categorical.from_codes(codes[position] if len(people) else np.zeros(0, np.int64), categories=pd.Index(names))
+    codes = codes[position] if len(people) else np.zeros(0, np.int64)
+    return pd.Series(pd.Categorical.from_codes(codes, categories=pd.Index(names)))
