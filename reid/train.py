@@ -134,7 +134,8 @@ class _Run:
 
     def _needs_start_features(self) -> bool:
         trained = self.recipe.start not in (None, "imagenet")
-        return trained and bool(self.recipe.losses.cosine_classifier or self.recipe.teachers)
+        resumed = (self.folder / "checkpoint.pt").is_file()  # which holds what they were for
+        return trained and not resumed and bool(self.recipe.losses.cosine_classifier or self.recipe.teachers)
 
     def _start_features(self) -> Tensor:
         """Sets the feature norm's statistics to those of the start's features on the training pictures (two of each
