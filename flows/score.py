@@ -7,12 +7,15 @@ UTC microseconds, metres, pixels). What is scored are the lake's tables, so it d
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from flows.lake import Lake
+from flows.schemas import empty
 from flows.score_boxes import BOX, LEAST_HEIGHT_PX, LEAST_IOU, LEAST_VISIBLE, align, detection_scores, match_boxes
 from flows.score_boxes import tracking_scores as tracking
 from flows.score_counts import (
@@ -29,6 +32,7 @@ from flows.score_counts import (
     staff_scores,
     visit_scores,
 )
+from flows.trajectories import trajectories
 
 TABLES = ("positions", "identities", "visits", "footfall", "zone_counts")
 TRUTH = ("positions", "boxes", "visits", "footfall", "people")
@@ -105,6 +109,32 @@ def score(tables: Mapping[str, pd.DataFrame], truth_dir: str | Path) -> dict[str
     return result
 
 
+def score_lake(lake: str, store: str, truth_dir: str | Path, day: date | None = None) -> dict[str, Any]:
+    """Score a store-day of a lake; without a day, the only one that the lake has of the store.
+
+    Raises TruthError where there is no such day, or more than one to choose from.
+    """
+    days = [found.date for found in Lake(lake).days([store])]
+    if day is None and len(days) > 1:
+        raise TruthError(f"{lake} has {len(days)} days of {store}; say which with --date, for example {days[-1]}")
+    if not days or (day is not None and day not in days):
+        raise TruthError(f"{lake} has no day {day or ''} of {store}; process it first, with aisleflow run")
+    read = Lake(lake).read_day(store, day or days[0], [*TABLES, "runs"])
+    if "footfall" not in read:
+        read["footfall"] = empty("footfall")
+    tables = {name: table.to_pandas() for name, table in read.items()}
+    return score(tables | {"trajectories": _paths(tables)}, truth_dir)
+
+
+def _paths(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """The people's fused paths, as counted but for the places' uncertainties, which the lake does not keep."""
+    places = microseconds(tables["positions"]).rename(columns={"x_m": "x", "y_m": "y"})
+    calibrated = sorted(places["camera"][places["x"].notna()].unique())
+    steps = np.diff(np.unique(places["time_us"]))
+    step_s = float(np.median(steps)) / SECOND_US if len(steps) else 0.2
+    return trajectories(places, tables["identities"], calibrated=calibrated, step_s=step_s)
+
+
 def microseconds(table: pd.DataFrame) -> pd.DataFrame:
     """The table with its timestamp columns renamed to `*_us` and turned into int64 microseconds since the epoch."""
     table = table.rename(columns={old: new for old, new in TIMES.items() if old in table and new not in table})
@@ -138,15 +168,15 @@ def _identities(matched: pd.DataFrame, boxes: pd.DataFrame) -> dict[str, Any]:
 
 
 def _floor(
-    matched: pd.DataFrame, boxes: pd.DataFrame, truth: Mapping[str, pd.DataFrame], trajectories: pd.DataFrame | None
+    matched: pd.DataFrame, boxes: pd.DataFrame, truth: Mapping[str, pd.DataFrame], paths: pd.DataFrame | None
 ) -> dict[str, Any]:
     """Points on the floor, and how far single boxes' places are off, feet seen and hidden apart."""
     times = np.unique(boxes["time_us"])
-    if trajectories is None:
+    if paths is None:
         points = floor_points(matched)
     else:
-        on_floor = trajectories["plane"].eq("floor") if "plane" in trajectories else slice(None)
-        points = trajectories[on_floor].rename(columns={"x": "x_m", "y": "y_m"})
+        on_floor = paths["plane"].eq("floor") if "plane" in paths else slice(None)
+        points = paths[on_floor].rename(columns={"x": "x_m", "y": "y_m"})
         points = points[["person_id", "time_us", "x_m", "y_m"]]
     places = truth["positions"].rename(columns={"x_m": "true_x", "y_m": "true_y"})
     result = ground_scores(_mark_doorway(points, matched, places), truth["positions"], times)

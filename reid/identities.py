@@ -24,6 +24,7 @@ from reid.tracklets import SECOND_US, Identities, Samples, Tracklets
 __all__ = ["Identities", "Samples", "Tracklets", "link"]
 
 DEFAULT_SLOPE = 15.0
+CROP_EVERY_S = 4.0
 SURE = 6.0
 """Log-likelihood ratio of places from which a pair counts as known to be one person, or two."""
 MOST_PAIRS = 500_000
@@ -71,14 +72,18 @@ def link(
 
 
 def usable_embeddings(tracklets: Tracklets) -> tuple[np.ndarray, np.ndarray]:
-    """Unit embeddings (T, D), rows of 0 where there is none, and their weights (T,), 0 there."""
+    """Unit embeddings (T, D), rows of 0 where there is none, and their weights (T,), 0 there.
+
+    A weight is about the sum of the crops' qualities: their mean times how many slices of time the track ran through.
+    """
     embedding = np.asarray(tracklets.embedding, np.float32)
     length = np.linalg.norm(embedding, axis=1) if embedding.shape[1] else np.zeros(len(embedding))
     good = np.isfinite(length) & (length > 0)
     unit = np.zeros_like(embedding)
     unit[good] = embedding[good] / length[good, None]
-    quality = np.nan_to_num(np.asarray(tracklets.quality, float))
-    return unit, np.where(good, np.clip(quality, 1e-3, None), 0.0)
+    crops = 1 + (tracklets.end_us - tracklets.start_us) / (CROP_EVERY_S * SECOND_US)
+    quality = np.clip(np.nan_to_num(np.asarray(tracklets.quality, float)), 1e-3, None)
+    return unit, np.where(good, quality * crops, 0.0)
 
 
 def evidence_of_places(tracklets: Tracklets, samples: Samples, model: FloorModel) -> tuple[Edges, Edges, Edges]:

@@ -15,7 +15,7 @@ class Tracklets:
 
     camera: str (T,). track_id: int64 (T,), unique within its camera. start_us, end_us: int64 (T,), first and last
     sample. embedding: float32 (T, D), quality-weighted mean of the track's crops; NaN rows have none (D may be 0).
-    quality: float32 (T,), sum of its crops' qualities, 0 where there is no embedding.
+    quality: float32 (T,), mean quality of its crops in 0..1, 0 where there is no embedding.
     """
 
     camera: np.ndarray

@@ -77,12 +77,13 @@ def tracklets_of(positions: pd.DataFrame, chosen: pd.DataFrame, embeddings: np.n
     np.add.at(sums, row_of, weight[:, None] * embeddings)
     norm = np.linalg.norm(sums, axis=1, keepdims=True)
     mean = np.where(norm > 0, sums / np.maximum(norm, 1e-12), np.nan).astype(np.float32)
-    quality = np.bincount(row_of, weights=weight, minlength=len(times)).astype(np.float32)
+    crops = np.bincount(row_of, minlength=len(times))
+    quality = np.bincount(row_of, weights=weight, minlength=len(times)) / np.maximum(crops, 1)
     keys = times.index.to_frame(index=False)
     tracklets = Tracklets(
         camera=keys["camera"].to_numpy(str), track_id=keys["track_id"].to_numpy(np.int64),
         start_us=times["min"].to_numpy(np.int64), end_us=times["max"].to_numpy(np.int64),
-        embedding=mean, quality=quality,
+        embedding=mean, quality=quality.astype(np.float32),
     )  # fmt: skip
     tracklet = index.loc[pd.MultiIndex.from_frame(positions[["camera", "track_id"]])].to_numpy()
     return tracklets, Samples(tracklet, *(positions[name].to_numpy() for name in ("time_us", "x_m", "y_m")))
