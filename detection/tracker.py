@@ -15,6 +15,9 @@ from detection.ultralytics_settings import import_ultralytics
 MICROSECONDS = 1_000_000
 HIGH_SCORE = 0.25  # first association, and new tracks
 LOW_SCORE = 0.1  # second association: detections between the two only continue tracks
+# Boxes are compared widened (buffered IoU, Yang et al. 2023, arXiv:2211.14317): at a few frames a second someone who
+# walks past leaves their own narrow box between two frames, and would have no track at all. Shares of the height.
+BUFFER_X, BUFFER_Y = 0.2, 0.1
 MATCH_COST = 0.8  # highest 1 - IoU * score of a match
 
 
@@ -102,7 +105,7 @@ class _Camera:
         self._end_stale(time_us)
         self._predict_missing_frames(time_us)
         self._last_us = time_us
-        self._tracker.update(_Boxes(found))
+        self._tracker.update(_Boxes(_widened(found)))
         numbers = np.full(len(found), -1, np.int64)
         for one in self._tracker.tracked_stracks:
             if one.frame_id == self._tracker.frame_id:
@@ -127,6 +130,13 @@ class _Camera:
         if moving:  # none is left after a gap longer than the patience, so this is a few steps at most
             for _ in range(missing):
                 self._tracker.multi_predict(moving)
+
+
+def _widened(found: Detections) -> Detections:
+    height = found.boxes[:, 3:] - found.boxes[:, 1:2]
+    return Detections(
+        found.boxes + height * np.array([-BUFFER_X, -BUFFER_Y, BUFFER_X, BUFFER_Y], np.float32), found.scores
+    )
 
 
 def _renumber(numbers: list[np.ndarray], confirmed: set[int]) -> list[np.ndarray]:

@@ -62,6 +62,10 @@ def test_motion_goes_on_over_missing_frames():
     assert numbers(track(stamps, detections, fps=10)) == [1]
 
 
+def test_someone_who_walks_out_of_their_box_between_two_frames_is_tracked():
+    assert numbers(track(times(10, 5), [people(100 + 38 * i) for i in range(10)], fps=5)) == [1]
+
+
 @pytest.mark.case("supervision PR 1364, norfair 309")
 def test_a_flickering_false_box_is_nobody():
     detections = [people(100 + 3 * i, *([500] if i % 3 == 0 else [])) for i in range(30)]
