@@ -22,7 +22,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from reid.embedder import Embedder, load_embedder
 
 from detection.crops import CropSelector, SelectedCrop
 from detection.detector import Detections, Detector, load_detector
@@ -30,6 +29,7 @@ from detection.video import Frame, Recording, VideoReader
 from flows.ahead import ahead, batches
 from flows.config import Camera, DetectorChoice, ReidChoice, StoreConfig
 from flows.recordings import CameraDay, RecordedFile
+from reid.embedder import Embedder, load_embedder
 
 FORMAT = 1  # raise when a chunk's content would differ for the same inputs
 SLICE_S = 4
@@ -38,6 +38,7 @@ FRAMES_AHEAD = 8
 BATCH = 4
 LEAST_SCORE = 0.1  # weaker boxes than the configured confidence still continue tracks (ByteTrack)
 MAX_CROPS_WAITING = 32
+SMALLEST_CROP_PX = 8  # below, a picture says nothing about who it is; the embedder refuses it
 SECOND = 1_000_000
 
 Progress = Callable[[str, int], None]
@@ -226,7 +227,7 @@ class _Gathered:
 
     def embed(self, crops: Iterable[SelectedCrop], last: bool = False) -> None:
         """Embed chosen crops in batches, so that pictures of people wait in memory only briefly."""
-        self._waiting.extend(crops)
+        self._waiting.extend(crop for crop in crops if min(crop.image.shape[:2]) >= SMALLEST_CROP_PX)
         if len(self._waiting) < (1 if last else MAX_CROPS_WAITING):
             return
         vectors = self._embedder.embed([crop.image for crop in self._waiting])

@@ -41,10 +41,10 @@ def run(
     ] = False,
 ) -> None:
     """Process one store-day: recorded video in, the day in the lake out."""
+    from flows.plan import default_lake, plan_store_day
     from flows.preflight import preflight
     from flows.progress import process_with_progress
     from flows.report import print_summary
-    from flows.store_day import default_lake, plan_store_day
 
     ready = preflight(store, _day(date), partial=partial)
     for warning in ready.warnings:
@@ -70,9 +70,9 @@ def score(
     json_output: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
 ) -> None:
     """Accuracy of a processed day against its truth."""
+    from flows.plan import default_lake
     from flows.report import print_score
     from flows.score import score_lake
-    from flows.store_day import default_lake
 
     print_score(score_lake(lake or default_lake(), store, truth, _day(date)), out, as_json=json_output)
 

@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 
 from flows.day_summary import DaySummary
+from flows.plan import plan_store_day
 from flows.preflight import preflight
 from flows.progress import process_with_progress
 from flows.report import number, print_summary
 from flows.simulate import demo_lake
-from flows.store_day import plan_store_day
 from flows.stores import DEMO
 
 TRUTH = DEMO.parent / "truth"

@@ -1,4 +1,4 @@
-"""The Prefect flows: thin tasks around the plain functions of `flows.store_day`.
+"""The Prefect flows: thin tasks around the plain functions of `flows.plan` and `flows.store_day`.
 
 `store-day` plans a day, processes its chunks as tasks (retried, found again by their hash), and hands the day to the
 lake. Between tasks go paths, never frames or tables.
@@ -23,9 +23,10 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.chunks import Chunk, process_chunk
 from flows.config import DetectorChoice, ReidChoice
+from flows.plan import Plan, default_lake, plan_store_day
 from flows.preflight import preflight
-from flows.report import day_report, zone_rows
-from flows.store_day import Plan, default_lake, finish_store_day, plan_store_day
+from flows.report import day_report, headline, zone_rows
+from flows.store_day import finish_store_day
 from flows.stores import find_store
 
 PROGRESS_EVERY_S = 5.0
@@ -33,7 +34,7 @@ PROGRESS_EVERY_S = 5.0
 
 @flow(name="store-day", flow_run_name="{store} {day}", task_runner=ThreadPoolTaskRunner(max_workers=1))
 def store_day(store: str, day: date | None = None, lake: str | None = None, stores: str | None = None) -> str:
-    """Process one store-day into the lake and return the run's id.
+    """Process one store-day into the lake and return its headline.
 
     Args:
         store: the store's id.
@@ -82,12 +83,12 @@ def chunk_task(
 @task(name="finish", retries=1, retry_delay_seconds=10)
 def finish_task(plan: Plan, files: list[Path]) -> str:
     """Tracks, people, tables, lake; then the day's report as artifacts."""
-    result = finish_store_day(plan, files)
+    summary = finish_store_day(plan, files)
     key = f"day-report-{plan.config.id.lower().replace('_', '-')}"
-    create_markdown_artifact(key=key, markdown=day_report(result), description=f"{plan.config.name}, {plan.day}")
-    create_table_artifact(key=f"{key}-zones", table=zone_rows(result), description="Zones of the day")
-    get_run_logger().info("%s", day_report(result))
-    return result.run_id
+    create_markdown_artifact(key=key, markdown=day_report(summary), description=f"{plan.config.name}, {plan.day}")
+    create_table_artifact(key=f"{key}-zones", table=zone_rows(summary), description="Zones of the day")
+    get_run_logger().info("%s", day_report(summary))
+    return headline(summary)
 
 
 def _progress_artifact(plan: Plan, camera: str) -> UUID:

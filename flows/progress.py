@@ -9,10 +9,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from flows.chunks import SECOND, Chunk, process_chunk
-from flows.store_day import DayResult, Plan, finish_store_day
+from flows.day_summary import DaySummary
+from flows.plan import Plan
+from flows.store_day import finish_store_day
 
 
-def process_with_progress(plan: Plan, console: Console) -> DayResult:
+def process_with_progress(plan: Plan, console: Console) -> DaySummary:
     """Process all chunks of a plan in this process, then finish the day."""
     columns = (
         TextColumn("{task.description}"),
@@ -35,9 +37,9 @@ def process_with_progress(plan: Plan, console: Console) -> DayResult:
             done[chunk.camera] = before + (chunk.seconds or 0)
             bars.update(tasks[chunk.camera], completed=done[chunk.camera])
         people = bars.add_task("people, tables, lake", total=None)
-        result = finish_store_day(plan, files)
+        summary = finish_store_day(plan, files)
         bars.update(people, total=1, completed=1)
-    return result
+    return summary
 
 
 def _bars(plan: Plan, bars: Progress) -> dict[str, TaskID]:

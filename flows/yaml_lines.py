@@ -28,7 +28,7 @@ class YamlLines:
 
 
 def read_yaml(path: Path) -> tuple[Any, YamlLines]:
-    """Safe-load a YAML file. Raises OSError, UnicodeDecodeError or yaml.YAMLError; tags such as !!python are refused."""
+    """Safe-load a YAML file; tags such as !!python are refused. Raises OSError, UnicodeDecodeError, yaml.YAMLError."""
     if path.stat().st_size > MAX_BYTES:
         raise yaml.YAMLError(f"{path.stat().st_size:,} bytes are more than a configuration has ({MAX_BYTES:,})")
     text = path.read_text(encoding="utf-8-sig")

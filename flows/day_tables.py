@@ -1,0 +1,148 @@
+"""From all cameras' tracks to a day's tables: people, paths, visits, footfall, zone counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from flows.camera_day import CameraTracks
+from flows.config import StoreConfig
+from flows.footfall import entrance_crossings
+from flows.observation import observed_share, seen_points
+from flows.places import entrances_of, zones_of
+from flows.schemas import from_columns
+from flows.staff import roles_of
+from flows.trajectories import trajectories
+from flows.visits import zone_visits
+from flows.zone_counts import zone_counts
+from reid.embedder import Embedder
+from reid.identities import Identities, Samples, Tracklets, link
+
+
+def people_of(config: StoreConfig, tracks: Sequence[CameraTracks], embedder: Embedder) -> pd.DataFrame:
+    """Join all cameras' tracks into people: the lake's table `identities`."""
+    tracklets = Tracklets(
+        camera=np.concatenate([np.full(len(t.ids), t.camera, object) for t in tracks]),
+        track_id=np.concatenate([t.ids for t in tracks]),
+        start_us=np.concatenate([t.start_us for t in tracks]),
+        end_us=np.concatenate([t.end_us for t in tracks]),
+        embedding=np.concatenate([t.embedding for t in tracks]),
+        quality=np.concatenate([t.quality for t in tracks]),
+    )
+    offsets = np.cumsum([0, *(len(t.ids) for t in tracks)])
+    xy = np.concatenate([t.xy if t.calibrated else np.full_like(t.xy, np.nan) for t in tracks])
+    samples = Samples(
+        tracklet=np.concatenate(
+            [np.searchsorted(t.ids, t.track_id) + offset for t, offset in zip(tracks, offsets, strict=False)]
+        ),
+        time_us=np.concatenate([t.time_us for t in tracks]),
+        x_m=xy[:, 0],
+        y_m=xy[:, 1],
+        sigma_m=np.concatenate([t.sigma_m for t in tracks]),
+    )
+    doors = [gate.line for gate in config.entrances if gate.camera is None]
+    threshold = embedder.threshold if config.reid.threshold is None else config.reid.threshold
+    found: Identities = link(tracklets, samples, threshold=threshold, doors=np.array(doors) if doors else None)
+    known = found.person_id > 0
+    return pd.DataFrame(
+        {
+            "camera": tracklets.camera[known].astype(str),
+            "track_id": tracklets.track_id[known],
+            "person_id": found.person_id[known],
+            "confidence": found.confidence[known],
+        }
+    )
+
+
+def day_tables(
+    config: StoreConfig, day: date, tracks: Sequence[CameraTracks], identities: pd.DataFrame
+) -> tuple[dict[str, pa.Table | pd.DataFrame], Mapping[int, str]]:
+    """All tables of a day but `runs`, and everybody's role. `footfall` is left out for a store without entrances."""
+    places = pd.concat([_places(track) for track in tracks], ignore_index=True)
+    calibrated = [track.camera for track in tracks if track.calibrated]
+    step_s = 1 / max(camera.sampling_fps for camera in config.cameras)
+    zones, hidden_s = zones_of(config), config.counting.max_hidden_s
+    window = _counted_window(config, day, tracks)
+    observed = observed_zones(config, tracks)
+    paths = trajectories(places, identities, calibrated=calibrated, step_s=step_s, max_hidden_s=hidden_s)
+    roles = roles_of(config, paths)
+    paths["role"] = paths["person_id"].map(roles)
+    visits = zone_visits(
+        paths,
+        zones,
+        window,
+        observed=observed,
+        hysteresis_s=config.counting.hysteresis_s,
+        max_hidden_s=hidden_s,
+    )
+    tables: dict[str, pa.Table | pd.DataFrame] = {
+        "positions": _positions(places, set(calibrated)),
+        "tracklets": _tracklets(tracks),
+        "identities": identities,
+        "visits": visits,
+        "zone_counts": zone_counts(visits, zones, window, observed=observed),
+    }
+    footfall = entrance_crossings(paths, entrances_of(config), max_hidden_s=hidden_s)
+    if footfall is not None:
+        tables["footfall"] = footfall
+    return tables, roles
+
+
+def observed_zones(config: StoreConfig, tracks: Sequence[CameraTracks]) -> dict[str, list[tuple[int, int, float]]]:
+    """For each zone the spans in which it was seen, with the share of its area."""
+    spans = {track.camera: track.observed for track in tracks}
+    calibrations = {c.id: c.floor_calibration for c in config.cameras if c.floor_calibration is not None}
+    observed = {}
+    for zone in config.zones:
+        if zone.camera is not None:
+            observed[zone.id] = [(start, end, 1.0) for start, end in spans[zone.camera]]
+        else:
+            observed[zone.id] = observed_share(seen_points(np.array(zone.polygon), calibrations), spans)
+    return observed
+
+
+def _counted_window(config: StoreConfig, day: date, tracks: Sequence[CameraTracks]) -> tuple[int, int]:
+    """From the first moment open or seen to the last, within the local day."""
+    start, end = config.day_window(day)
+    spans = [*config.open_windows(day), *(span for track in tracks for span in track.observed)]
+    if not spans:
+        return start, end
+    return max(start, min(a for a, _ in spans)), min(end, max(b for _, b in spans))
+
+
+def _places(track: CameraTracks) -> pd.DataFrame:
+    boxes = {name: track.boxes[:, column] for column, name in enumerate(("x1", "y1", "x2", "y2"))}
+    columns = {"camera": track.camera, "track_id": track.track_id, "time_us": track.time_us, **boxes}
+    places = {"x": track.xy[:, 0], "y": track.xy[:, 1], "uncertainty": track.sigma_m}
+    return pd.DataFrame(columns | {"score": track.score} | places)
+
+
+def _positions(places: pd.DataFrame, calibrated: set[str]) -> pd.DataFrame:
+    on_floor = places["camera"].isin(calibrated)
+    return pd.DataFrame(
+        {
+            **{name: places[name] for name in ("camera", "track_id", "x1", "y1", "x2", "y2", "score")},
+            "time": places["time_us"],
+            "x_m": places["x"].where(on_floor),
+            "y_m": places["y"].where(on_floor),
+        }
+    )
+
+
+def _tracklets(tracks: Sequence[CameraTracks]) -> pa.Table:
+    columns = {
+        "camera": [camera for track in tracks for camera in [track.camera] * len(track.ids)],
+        "track_id": np.concatenate([track.ids for track in tracks]),
+        "start": np.concatenate([track.start_us for track in tracks]),
+        "end": np.concatenate([track.end_us for track in tracks]),
+        "samples": np.concatenate([track.samples for track in tracks]),
+        "embedding": np.concatenate([track.embedding for track in tracks]),
+        "quality": np.concatenate([track.quality for track in tracks]),
+        "truncated_start": np.concatenate([track.truncated_start for track in tracks]),
+        "truncated_end": np.concatenate([track.truncated_end for track in tracks]),
+    }
+    return from_columns("tracklets", columns, tracks[0].embedding.shape[1])

@@ -1,0 +1,60 @@
+"""The plan of a store-day: its chunks, and where their files go."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+
+from flows.chunks import Chunk, cut_camera_day
+from flows.config import StoreConfig
+from flows.preflight import Preflight
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A store-day to process: its chunks in order of camera and time, and where their files go."""
+
+    config: StoreConfig
+    config_sha256: str
+    day: date
+    lake: str
+    work: Path
+    chunks: tuple[Chunk, ...]
+    problems: tuple[str, ...]
+    started: float = field(default_factory=time.time)
+
+
+def default_lake() -> str:
+    """The lake that commands and flows use where none is given."""
+    return os.environ.get("AISLEFLOW_LAKE", "lake")
+
+
+def plan_store_day(ready: Preflight, lake: str) -> Plan:
+    """Cut a checked store-day into chunks."""
+    window = ready.config.day_window(ready.day)
+    chunks = [
+        chunk
+        for camera, found in zip(ready.config.cameras, ready.found, strict=True)
+        for chunk in cut_camera_day(ready.config, camera, found, window)
+    ]
+    return Plan(
+        config=ready.config,
+        config_sha256=hashlib.sha256(ready.file.read_bytes()).hexdigest(),
+        day=ready.day,
+        lake=lake,
+        work=work_folder(lake) / ready.config.id / ready.day.isoformat(),
+        chunks=tuple(chunks),
+        problems=tuple(f"{warning.field}: {warning.message}" for warning in ready.warnings),
+    )
+
+
+def work_folder(lake: str) -> Path:
+    """Where chunks' files lie: beside the lake's tables, or on this machine for a lake elsewhere."""
+    if "://" in lake:
+        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        return Path(cache) / "aisleflow" / hashlib.sha256(lake.encode()).hexdigest()[:12]
+    return Path(lake) / "_chunks"

@@ -1,0 +1,78 @@
+"""The record of a processing: the lake's table `runs`."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import pyarrow as pa
+
+from flows.camera_day import SECOND, CameraTracks, Span
+from flows.plan import Plan
+
+
+def run_record(plan: Plan, tracks: Sequence[CameraTracks], stages: Mapping[str, float]) -> pa.Table:
+    """One row: what ran, on what, how long, and what was not seen. `stages`: seconds by stage."""
+    config = plan.config
+    models = {choice.name: choice.sha256 for chunk in plan.chunks for choice in (chunk.detector, chunk.reid)}
+    problems = [*plan.problems, *(f"{track.camera}: {problem}" for track in tracks for problem in track.problems)]
+    problems += [
+        f"{track.camera}: recordings without timestamps, taken as {config.recordings.assumed_fps:g} frames a second"
+        for track in tracks
+        if track.timestamps == "assumed"
+    ]
+    row = {
+        "run_id": uuid.uuid4().hex,
+        "started": datetime.fromtimestamp(plan.started, UTC),
+        "finished": datetime.now(UTC),
+        "code_version": version("aisleflow"),
+        "config_sha256": plan.config_sha256,
+        "models": [{"name": name, "sha256": sha256} for name, sha256 in sorted(models.items())],
+        "simulated": False,
+        "cameras": [_camera_run(plan, track) for track in tracks],
+        "problems": problems,
+        "stage_seconds": list(stages.items()),
+    }
+    return pa.Table.from_pylist([row])
+
+
+def _camera_run(plan: Plan, track: CameraTracks) -> dict[str, object]:
+    expected = plan.config.open_windows(plan.day)
+    recorded = [(c.from_us, c.to_us or c.from_us) for c in plan.chunks if c.camera == track.camera]
+    gaps = missing_spans(expected, track.observed)
+    seen_s = sum(end - start for start, end in track.observed) / SECOND
+    return {
+        "camera": track.camera,
+        "seconds_expected": sum(end - start for start, end in expected) / SECOND,
+        "seconds_seen": seen_s,
+        "seconds_missing": sum(end - start for start, end in gaps) / SECOND,
+        "frames": track.frames,
+        "gaps": [
+            {
+                "start": datetime.fromtimestamp(start / SECOND, UTC),
+                "end": datetime.fromtimestamp(end / SECOND, UTC),
+                "reason": "no pictures in the recording"
+                if any(a < end and start < b for a, b in recorded)
+                else "no recording",
+            }
+            for start, end in gaps
+        ],
+    }
+
+
+def missing_spans(expected: Sequence[Span], seen: Sequence[Span]) -> list[Span]:
+    """The parts of expected spans that no seen span covers; both in order, UTC microseconds."""
+    missing = []
+    for start, end in expected:
+        at = start
+        for a, b in sorted(seen):
+            if b <= at or a >= end:
+                continue
+            if a > at:
+                missing.append((at, a))
+            at = max(at, b)
+        if at < end:
+            missing.append((at, end))
+    return missing
