@@ -1,9 +1,9 @@
-"""Joining tracklets into people: agglomeration on log-likelihood ratios under cannot-links, in deterministic rounds.
+"""Joining tracklets into people: constrained average linkage on log-likelihood ratios, sparse and in rounds.
 
-Two groups' looks are compared by their quality-weighted mean embeddings, so that a group is worth what one long track
-would be; evidence from places adds up over the pairs and is limited, because ten cameras that see one wrong step do not
-make it ten times as wrong. Each round merges all pairs of groups that are each
-other's best partner, strongest level first; with one order over all edges this is deterministic and needs no matrix.
+The score of two groups is the mean evidence over all pairs of their members; a pair that can never be one person keeps
+its groups apart for good. Average linkage is reducible (Bruynooghe 1977): all pairs of groups that are each other's
+best partner can be merged at once, with the result of merging one best pair at a time; so it needs no matrix, and with
+one order over all edges it is deterministic. Pairs that were not looked at count with the mean evidence of such pairs.
 """
 
 from __future__ import annotations
@@ -12,78 +12,63 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reid.appearance import Appearance
 from reid.lifetimes import Lifetimes
 
-LEVELS = (12.0, 9.0, 7.0, 5.0, 4.0, 3.0, 2.0, 1.0, 0.0)
+FIELDS = ("first", "second", "evidence", "pairs", "compared", "forbidden")
 
 
 @dataclass(frozen=True)
 class Edges:
-    """K pairs of nodes, each once: first < second int64 (K,); places float (K,), summed log-likelihood ratio of places;
-    forbidden bool (K,): can never be one person."""
+    """K pairs of nodes, first < second int64 (K,). evidence (K,): summed log-likelihood ratio over `pairs` (K,) pairs
+    of members, `compared` (K,) of which have embeddings on both sides; forbidden bool (K,): can never be one person."""
 
     first: np.ndarray
     second: np.ndarray
-    places: np.ndarray
+    evidence: np.ndarray
+    pairs: np.ndarray
+    compared: np.ndarray
     forbidden: np.ndarray
 
 
-def merge_edges(count: int, *parts: Edges) -> Edges:
-    """One edge a pair: places added, forbidden if any is. `count`: number of nodes."""
-    first, second = (np.concatenate([getattr(p, n) for p in parts]).astype(np.int64) for n in ("first", "second"))
-    low, high = np.minimum(first, second), np.maximum(first, second)
+@dataclass(frozen=True)
+class Unseen:
+    """Evidence of a pair that has no edge: `unlike` where both sides have an embedding, else `absent`."""
+
+    unlike: float
+    absent: float
+
+
+def merge_edges(count: int, edges: Edges) -> Edges:
+    """One edge a pair: sums added, forbidden if any is. `count`: number of nodes."""
+    low, high = np.minimum(edges.first, edges.second), np.maximum(edges.first, edges.second)
     key, inverse = np.unique(low * count + high, return_inverse=True)
-    places = np.bincount(inverse, weights=np.concatenate([p.places for p in parts]), minlength=len(key))
+    sums = (np.bincount(inverse, weights=getattr(edges, n), minlength=len(key)) for n in FIELDS[2:5])
+    evidence, pairs, compared = sums
     forbidden = np.zeros(len(key), bool)
-    forbidden[inverse[np.concatenate([p.forbidden for p in parts])]] = True
-    return Edges(key // count, key % count, places, forbidden)
+    forbidden[inverse[edges.forbidden]] = True
+    return Edges(key // count, key % count, evidence, pairs, compared, forbidden)
 
 
 class Grouping:
-    """Nodes joined so far. `group`: int64 (T,), each node's group, named after its lowest node."""
+    """Nodes joined so far. `group`: int64 (T,), each node's group, named after one of its nodes."""
 
-    def __init__(
-        self,
-        embedding: np.ndarray,
-        weight: np.ndarray,
-        edges: Edges,
-        appearance: Appearance,
-        limit: float,
-        lifetimes: Lifetimes | None = None,
-        pooled: bool = True,
-    ) -> None:
-        """embedding: (T, D) unit rows, 0 where there is none; weight: (T,) >= 0, their quality; limit: of places
-        between groups; lifetimes: what is known of births and deaths, used once nothing else joins any more; pooled:
-        compare groups by their mean embeddings, else by the mean similarity of their members."""
-        self.count = len(weight)
+    def __init__(self, embedded: np.ndarray, edges: Edges, unseen: Unseen, lifetimes: Lifetimes | None = None) -> None:
+        """embedded: bool (T,), which nodes have an embedding; edges: each pair once; lifetimes: what is known of births
+        and deaths, used once nothing else joins any more."""
+        self.count = len(embedded)
         self.group = np.arange(self.count)
-        self.sums = (embedding * weight[:, None]).astype(np.float32)
-        self.weight = weight.astype(np.float64)
-        self.edges, self.appearance, self.limit, self.pooled = edges, appearance, limit, pooled
+        self.size = np.ones(self.count)
+        self.embedded = embedded.astype(float)
+        self.edges, self.unseen = edges, unseen
         self.lifetimes, self.closed_world = lifetimes, False
-
-    def similarity(self, first: np.ndarray, second: np.ndarray, block: int = 200_000) -> np.ndarray:
-        """Cosine of two groups' looks; NaN where a side has no embedding."""
-        size = np.linalg.norm(self.sums, axis=1) if self.pooled else self.weight
-        result = np.full(len(first), np.nan)
-        for start in range(0, len(first), block):
-            a, b = first[start : start + block], second[start : start + block]
-            product = size[a] * size[b]
-            dot = np.einsum("nd,nd->n", self.sums[a], self.sums[b])
-            result[start : start + block] = np.divide(dot, product, out=np.full(len(a), np.nan), where=product > 1e-12)
-        return result
 
     def score(self, edges: Edges) -> np.ndarray:
         """Log odds that two groups are one person; -inf where forbidden."""
-        score = np.full(len(edges.first), -np.inf)
-        free = ~edges.forbidden
-        first, second = edges.first[free], edges.second[free]
-        quality = np.minimum(self.weight[first], self.weight[second])
-        looks = self.appearance.evidence(self.similarity(first, second), quality)
-        score[free] = looks + np.clip(edges.places[free], -self.limit, self.limit)
+        a, b = edges.first, edges.second
+        score = mean_evidence(edges, self.size[a] * self.size[b], self.embedded[a] * self.embedded[b], self.unseen)
         if self.closed_world and self.lifetimes is not None:
-            score[free] += self.lifetimes.saved(first, second)
+            score += self.lifetimes.saved(a, b)
+        score[edges.forbidden] = -np.inf
         return score
 
     def join(self) -> np.ndarray:
@@ -91,17 +76,16 @@ class Grouping:
         for closed_world in (False, True) if self.lifetimes is not None else (False,):
             self.closed_world = closed_world
             score = self.score(self.edges)
-            for level in LEVELS:
-                while True:
-                    first, second = self._mutual(score, level)
-                    if not len(first):
-                        break
-                    score = self._merge(first, second, score)
+            while True:
+                first, second = self._mutual(score)
+                if not len(first):
+                    break
+                score = self._merge(first, second, score)
         return self.group
 
-    def _mutual(self, score: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
-        """Pairs of groups that are each other's best partner with a score over `level`."""
-        rows = np.flatnonzero(score > level)
+    def _mutual(self, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Pairs of groups that are each other's best partner and better off as one."""
+        rows = np.flatnonzero(score > 0)
         first, second = self.edges.first[rows], self.edges.second[rows]
         order = np.lexsort((second, first, -score[rows]))
         rank = np.empty(len(rows), np.int64)
@@ -117,8 +101,8 @@ class Grouping:
         names = np.arange(self.count)
         names[gone] = kept
         self.group = names[self.group]
-        self.sums[kept] += self.sums[gone]
-        self.weight[kept] += self.weight[gone]
+        self.size[kept] += self.size[gone]
+        self.embedded[kept] += self.embedded[gone]
         if self.lifetimes is not None:
             self.lifetimes = self.lifetimes.merged(kept, gone)
         edges = self.edges
@@ -127,13 +111,14 @@ class Grouping:
         changed[kept] = True
         touched = (changed[first] | changed[second]) & (first != second)
         still = ~changed[first] & ~changed[second]
-        new = merge_edges(
-            self.count, Edges(first[touched], second[touched], edges.places[touched], edges.forbidden[touched])
-        )
-        self.edges = Edges(
-            *(
-                np.concatenate([getattr(edges, n)[still], getattr(new, n)])
-                for n in ("first", "second", "places", "forbidden")
-            )
-        )
+        rest = (getattr(edges, name)[touched] for name in FIELDS[2:])
+        new = merge_edges(self.count, Edges(first[touched], second[touched], *rest))
+        self.edges = Edges(*(np.concatenate([getattr(edges, n)[still], getattr(new, n)]) for n in FIELDS))
         return np.concatenate([score[still], self.score(new)])
+
+
+def mean_evidence(edges: Edges, pairs: np.ndarray, comparable: np.ndarray, unseen: Unseen) -> np.ndarray:
+    """Mean over all `pairs` (K,) of members, `comparable` (K,) of which have embeddings on both sides."""
+    unlike = comparable - edges.compared
+    absent = (pairs - comparable) - (edges.pairs - edges.compared)
+    return (edges.evidence + unlike * unseen.unlike + absent * unseen.absent) / pairs

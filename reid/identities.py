@@ -3,7 +3,8 @@
 Each pair of tracklets has a log-likelihood ratio: how they look (cosine of their embeddings, calibrated with the
 weights: threshold and slope), where they were at the same instants, and whether a walk leads from one's end to the
 other's start. Two tracklets of one camera at one time are never one person. Groups are joined by constrained average
-linkage on these (reid/agglomeration.py) for as long as joining is more likely than not.
+linkage on these (reid/agglomeration.py) for as long as joining is more likely than not; then those who would have
+appeared or vanished in the middle of the store are joined with a bonus (reid/lifetimes.py).
 
 A person who leaves and comes back on the same day stays one person, as far as looks tell. A person needs to be seen for
 `least_seen_s` seconds in all; what is seen for less and joins nobody gets person_id -1.
@@ -11,10 +12,12 @@ A person who leaves and comes back on the same day stays one person, as far as l
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from scipy.special import expit
 
-from reid.agglomeration import Edges, Grouping, merge_edges
+from reid.agglomeration import Edges, Grouping, Unseen, mean_evidence
 from reid.appearance import Appearance, fitted
 from reid.floor_agreement import Density, FloorModel, at_once, in_sequence, one_a_second
 from reid.lifetimes import lifetimes_of
@@ -56,19 +59,18 @@ def link(
         raise ValueError(f"samples name tracklets outside 0..{len(tracklets) - 1}")
     if not len(tracklets):
         return Identities(np.zeros(0, np.int64), np.zeros(0, np.float32))
-    model = floor or FloorModel()
     embedding, weight = usable_embeddings(tracklets)
-    together, at_once_, later = evidence_of_places(tracklets, samples, model)
+    places = evidence_of_places(tracklets, samples, floor or FloorModel())
     looks = Appearance(threshold, slope)
     if fit_to_site:
-        looks = fit_looks(looks, embedding, weight, together, at_once_)
-    first, second = look_alike_pairs(embedding, weight, looks.threshold - 0.25, exact_up_to)
-    alike = Edges(first, second, np.zeros(len(first)), np.zeros(len(first), bool))
-    edges = merge_edges(len(tracklets), together, at_once_, later, alike)
+        looks = fit_looks(looks, embedding, weight, places)
+    alike = look_alike_pairs(embedding, weight, looks.threshold - 0.25, exact_up_to)
+    edges = pair_evidence(places, alike, embedding, weight, looks)
+    unseen = Unseen(typical_evidence(embedding, weight, looks), looks.absent)
     lifetimes = None if doors is None else lifetimes_of(tracklets, samples, doors)
-    group = Grouping(embedding, weight, edges, looks, model.limit, lifetimes).join()
-    confidence = link_confidence(group, embedding, weight, edges, looks, model.limit)
-    return Identities(_number(group, tracklets, least_seen_s), confidence.astype(np.float32))
+    group = Grouping(weight > 0, edges, unseen, lifetimes).join()
+    confidence = link_confidence(group, weight > 0, edges, unseen)
+    return Identities(number_people(group, tracklets, least_seen_s), confidence.astype(np.float32))
 
 
 def usable_embeddings(tracklets: Tracklets) -> tuple[np.ndarray, np.ndarray]:
@@ -86,36 +88,85 @@ def usable_embeddings(tracklets: Tracklets) -> tuple[np.ndarray, np.ndarray]:
     return unit, np.where(good, quality * crops, 0.0)
 
 
-def evidence_of_places(tracklets: Tracklets, samples: Samples, model: FloorModel) -> tuple[Edges, Edges, Edges]:
-    """Pairs of one camera at one time (two people for certain), seen at once by two cameras, one after the other."""
+@dataclass(frozen=True)
+class PlaceEvidence:
+    """Pairs (K,) with what their places and times say: log-likelihood ratio, and whether they can never be one."""
+
+    first: np.ndarray
+    second: np.ndarray
+    ratio: np.ndarray
+    forbidden: np.ndarray
+
+
+def evidence_of_places(tracklets: Tracklets, samples: Samples, model: FloorModel) -> PlaceEvidence:
+    """Pairs seen by one camera at one time (two people for certain), at once by two cameras, or one after the other."""
     slots = one_a_second(samples)
     density = Density(slots.xy)
     first, second, ratio = at_once(slots, model, density)
     across = tracklets.camera[first] != tracklets.camera[second]
-    at_once_ = Edges(first[across], second[across], ratio[across], np.zeros(int(across.sum()), bool))
-    first, second, ratio = in_sequence(tracklets, samples, model, density)
-    return _together(tracklets), at_once_, Edges(first, second, ratio, np.zeros(len(first), bool))
+    parts = [(first[across], second[across], ratio[across]), in_sequence(tracklets, samples, model, density)]
+    never = _together(tracklets)
+    parts.append((*never, np.zeros(len(never[0]))))
+    one, other, ratio = (np.concatenate(column) for column in zip(*parts, strict=True))
+    forbidden = np.arange(len(one)) >= len(one) - len(never[0])
+    return PlaceEvidence(one, other, ratio, forbidden)
 
 
-def fit_looks(
-    prior: Appearance, embedding: np.ndarray, weight: np.ndarray, together: Edges, at_once_: Edges
-) -> Appearance:
+def pair_evidence(
+    places: PlaceEvidence,
+    alike: tuple[np.ndarray, np.ndarray],
+    embedding: np.ndarray,
+    weight: np.ndarray,
+    looks: Appearance,
+) -> Edges:
+    """Looks and places together, one edge a pair. `alike`: further pairs to look at."""
+    count = len(weight)
+    first, second = np.concatenate([places.first, alike[0]]), np.concatenate([places.second, alike[1]])
+    key, inverse = np.unique(first * count + second, return_inverse=True)
+    ratio = np.bincount(inverse[: len(places.ratio)], weights=places.ratio, minlength=len(key))
+    forbidden = np.zeros(len(key), bool)
+    forbidden[inverse[: len(places.ratio)][places.forbidden]] = True
+    first, second = key // count, key % count
+    evidence = ratio + looks.evidence(*similarity_of(first, second, embedding, weight))
+    compared = ((weight[first] > 0) & (weight[second] > 0)).astype(float)
+    return Edges(first, second, evidence, np.ones(len(key)), compared, forbidden)
+
+
+def similarity_of(
+    first: np.ndarray, second: np.ndarray, embedding: np.ndarray, weight: np.ndarray, block: int = 100_000
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cosine (K,) of pairs, NaN where a side has no embedding, and the poorer side's quality (K,)."""
+    similarity = np.empty(len(first))
+    for start in range(0, len(first), block):
+        rows = slice(start, start + block)
+        similarity[rows] = np.einsum("nd,nd->n", embedding[first[rows]], embedding[second[rows]])
+    quality = np.minimum(weight[first], weight[second])
+    similarity[quality <= 0] = np.nan
+    return similarity, quality
+
+
+def typical_evidence(embedding: np.ndarray, weight: np.ndarray, looks: Appearance) -> float:
+    """Mean evidence of looks of pairs taken evenly from all, nearly all of them two people."""
+    known = np.flatnonzero(weight > 0)
+    if len(known) < 2:
+        return looks.absent
+    first = np.tile(known, 4)
+    second = np.concatenate([np.roll(known, max(1, round(len(known) * share))) for share in (0.2, 0.3, 0.4, 0.5)])
+    return float(looks.evidence(*similarity_of(first, second, embedding, weight)).mean())
+
+
+def fit_looks(prior: Appearance, embedding: np.ndarray, weight: np.ndarray, places: PlaceEvidence) -> Appearance:
     """The calibration moved to the day's own pairs: one camera at one time differs, two cameras in step are one."""
-    sure = np.abs(at_once_.places) >= SURE
-    first = np.concatenate([together.first, at_once_.first[sure]])
-    second = np.concatenate([together.second, at_once_.second[sure]])
-    same = np.concatenate([np.zeros(len(together.first), bool), at_once_.places[sure] > 0])
-    both = (weight[first] > 0) & (weight[second] > 0)
-    first, second, same = first[both], second[both], same[both]
-    if len(first) > MOST_PAIRS:
-        chosen = np.linspace(0, len(first) - 1, MOST_PAIRS).astype(int)
-        first, second, same = first[chosen], second[chosen], same[chosen]
-    similarity = np.einsum("nd,nd->n", embedding[first], embedding[second])
-    return fitted(prior, similarity, np.minimum(weight[first], weight[second]), same)
+    sure = np.flatnonzero(places.forbidden | (np.abs(places.ratio) >= SURE))
+    sure = sure[(weight[places.first[sure]] > 0) & (weight[places.second[sure]] > 0)]
+    if len(sure) > MOST_PAIRS:
+        sure = sure[np.linspace(0, len(sure) - 1, MOST_PAIRS).astype(int)]
+    same = ~places.forbidden[sure] & (places.ratio[sure] > 0)
+    return fitted(prior, *similarity_of(places.first[sure], places.second[sure], embedding, weight), same)
 
 
-def _together(tracklets: Tracklets) -> Edges:
-    """Pairs of one camera whose times overlap: two people."""
+def _together(tracklets: Tracklets) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs first < second of one camera whose times overlap: two people."""
     firsts, seconds = [], []
     for camera in np.unique(tracklets.camera):
         rows = np.flatnonzero(tracklets.camera == camera)
@@ -127,43 +178,34 @@ def _together(tracklets: Tracklets) -> Edges:
         firsts.append(rows[one])
         seconds.append(rows[other])
     first, second = np.concatenate(firsts), np.concatenate(seconds)
-    return Edges(np.minimum(first, second), np.maximum(first, second), np.zeros(len(first)), np.ones(len(first), bool))
+    return np.minimum(first, second), np.maximum(first, second)
 
 
-def link_confidence(
-    group: np.ndarray, embedding: np.ndarray, weight: np.ndarray, edges: Edges, looks: Appearance, limit: float
-) -> np.ndarray:
+def link_confidence(group: np.ndarray, embedded: np.ndarray, edges: Edges, unseen: Unseen) -> np.ndarray:
     """Probability (T,) that each tracklet is rightly in its group: its log odds with the rest of the group, less those
     of the best other group it could be in; alone: that no other group fits."""
     count = len(group)
-    sums = np.zeros_like(embedding)
-    np.add.at(sums, group, embedding * weight[:, None])
-    total = np.bincount(group, weights=weight, minlength=count)
+    size = np.bincount(group, minlength=count).astype(float)
+    known = np.bincount(group, weights=embedded, minlength=count)
     node = np.concatenate([edges.first, edges.second])
     other = group[np.concatenate([edges.second, edges.first])]
     key, inverse = np.unique(node * count + other, return_inverse=True)
-    places = np.bincount(inverse, weights=np.tile(edges.places, 2), minlength=len(key))
-    forbidden = np.zeros(len(key), bool)
-    forbidden[inverse[np.tile(edges.forbidden, 2)]] = True
+    sums = [np.bincount(inverse, weights=np.tile(v, 2), minlength=len(key))
+            for v in (edges.evidence, edges.pairs, edges.compared, edges.forbidden)]  # fmt: skip
     node, other = key // count, key % count
     own = group[node] == other
-    rest = sums[other] - np.where(own, weight[node], 0)[:, None] * embedding[node]
-    length = np.linalg.norm(rest, axis=1)
-    known = (length > 1e-9) & (weight[node] > 0)
-    dot = np.einsum("nd,nd->n", rest, embedding[node])
-    similarity = np.divide(dot, length, out=np.full(len(node), np.nan), where=known)
-    quality = np.minimum(weight[node], total[other] - np.where(own, weight[node], 0))
-    score = looks.evidence(similarity, quality) + np.clip(places, -limit, limit)
-    score[forbidden] = -np.inf
+    pairs, comparable = size[other] - own, (known[other] - own * embedded[node]) * embedded[node]
+    score = mean_evidence(Edges(node, other, *sums), np.maximum(pairs, 1), comparable, unseen)
+    score[sums[3] > 0] = -np.inf
     inside, outside = np.full(count, -np.inf), np.full(count, -np.inf)
     np.maximum.at(inside, node[own], score[own])
     np.maximum.at(outside, node[~own], score[~own])
-    alone = np.bincount(group, minlength=count)[group] == 1
-    inside = np.where(alone, 0.0, np.where(np.isfinite(inside), inside, 0.0))
-    return expit(inside - np.where(alone, outside, np.maximum(outside, 0.0)))
+    alone = size[group] == 1
+    inside = np.where(np.isfinite(inside), inside, 0.0)
+    return expit(np.where(alone, -outside, inside - np.maximum(outside, 0.0)))
 
 
-def _number(group: np.ndarray, tracklets: Tracklets, least_seen_s: float) -> np.ndarray:
+def number_people(group: np.ndarray, tracklets: Tracklets, least_seen_s: float) -> np.ndarray:
     """Number people 1.. by first appearance; -1 where the whole group was seen for less than `least_seen_s`."""
     count = len(group)
     seen = np.bincount(group, weights=(tracklets.end_us - tracklets.start_us) / SECOND_US, minlength=count)

@@ -1,0 +1,225 @@
+"""Cross-camera identities with a perfect detector and tracker: methods compared, and what each evidence is worth.
+
+    python -m tests.benchmarks.identities DIR... --reid MODEL [--json] [--cache FOLDER]
+
+Tracks are made of the truth's boxes (tests/benchmarks/oracle.py), crops come from the videos; places are measured as in
+the product, from boxes and calibration alone. MODEL is a name or folder of the project's weights, or an OpenVINO .xml
+that takes 256x128 BGR pictures. Numbers: IDF1 over the box samples of all cameras (one to one, people against true
+people), purity (share of samples in their person's majority), unique people and their signed relative error.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pandas as pd
+from scipy.optimize import linear_sum_assignment
+
+from detection.floor import FloorCalibration
+from detection.place import Fixture, locate
+from reid.agglomeration import Grouping, Unseen
+from reid.appearance import Appearance
+from reid.floor_agreement import FloorModel
+from reid.identities import (
+    DEFAULT_SLOPE,
+    Identities,
+    evidence_of_places,
+    link,
+    number_people,
+    pair_evidence,
+    usable_embeddings,
+)
+from reid.lifetimes import lifetimes_of
+from reid.neighbours import look_alike_pairs
+from tests.benchmarks.oracle import (
+    Embed,
+    cached_embeddings,
+    choose_crops,
+    oracle_positions,
+    tracklets_of,
+)
+
+
+class Case:
+    """A scene ready to be linked: tracklets, places as measured and as bare foot points, doors, truth."""
+
+    def __init__(self, folder: Path, embed: Embed, name: str, cache: Path) -> None:
+        scene = json.loads((folder / "scene.json").read_text())
+        positions = oracle_positions(folder)
+        chosen = choose_crops(positions)
+        embeddings = cached_embeddings(folder, chosen, embed, name, cache)
+        self.name = folder.name
+        self.tracklets, self.feet = tracklets_of(positions, chosen, embeddings)
+        xy, sigma = measured_places(positions, scene)
+        self.places = replace(self.feet, x_m=xy[:, 0], y_m=xy[:, 1], sigma_m=sigma)
+        self.doors = np.array([scene["entrance"]["line"]], float)
+        truth = positions.groupby(["camera", "track_id"])["truth"].first()
+        keys = pd.MultiIndex.from_arrays([self.tracklets.camera, self.tracklets.track_id])
+        self.truth = truth.loc[keys].to_numpy()
+
+
+def measured_places(positions: pd.DataFrame, scene: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
+    """Places (N, 2) and standard deviations (N,) of boxes, as detection/place.py finds them."""
+    fixtures = [Fixture(np.array(fixture["polygon"]), fixture["height_m"]) for fixture in scene["fixtures"]]
+    xy, sigma = np.full((len(positions), 2), np.nan), np.full(len(positions), np.nan)
+    size = (scene["size"][0], scene["size"][1])
+    for camera in scene["cameras"]:
+        rows = np.flatnonzero(positions["camera"] == camera["name"])
+        pose = FloorCalibration.from_homography(np.array(camera["image_to_floor"]), size).pose()
+        boxes = positions[["x1", "y1", "x2", "y2"]].to_numpy()[rows]
+        assert pose is not None
+        found = locate(boxes, positions["track_id"].to_numpy()[rows], pose, size, fixtures)
+        xy[rows], sigma[rows] = found.xy, found.sigma_m
+    return xy, sigma
+
+
+def measures(person: np.ndarray, case: Case) -> dict[str, Any]:
+    """IDF1, purity and people of an answer (T,)."""
+    weight = np.bincount(case.places.tracklet, minlength=len(person)).astype(float)
+    true, code = np.unique(case.truth, return_inverse=True)
+    known = person > 0
+    shared = np.zeros((len(true), int(person.max(initial=0)) + 1))
+    np.add.at(shared, (code[known], person[known]), weight[known])
+    rows, columns = linear_sum_assignment(-shared)
+    people = len(np.unique(person[known]))
+    return {
+        "idf1": round(float(2 * shared[rows, columns].sum() / (weight.sum() + weight[known].sum())), 3),
+        "purity": round(float(shared.max(axis=0).sum() / max(weight[known].sum(), 1)), 3),
+        "people": people,
+        "people_truth": len(true),
+        "people_over_count": round((people - len(true)) / len(true), 3),
+    }
+
+
+def pooled(case: Case, looks: Appearance) -> np.ndarray:
+    """The rival: groups compared by their quality-weighted mean embeddings, evidence of places summed over pairs."""
+    embedding, weight = usable_embeddings(case.tracklets)
+    count = len(case.tracklets)
+    found = evidence_of_places(case.tracklets, case.places, FloorModel())
+    places, never = np.zeros((count, count)), np.zeros((count, count), bool)
+    np.add.at(places, (found.first, found.second), found.ratio)
+    never[found.first, found.second] = found.forbidden
+    places, never = places + places.T, never | never.T
+    np.fill_diagonal(never, True)
+    sums, group = embedding * weight[:, None], np.arange(count)
+    gone = np.zeros(count, bool)
+    while True:
+        size = np.linalg.norm(sums, axis=1)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            similarity = (sums @ sums.T) / np.outer(size, size)
+        score = looks.evidence(similarity, np.minimum.outer(weight, weight)) + np.clip(places, -12, 12)
+        score[never | gone[:, None] | gone[None, :]] = -np.inf
+        a, b = sorted(int(i) for i in np.unravel_index(score.argmax(), score.shape))
+        if score[a, b] <= 0:
+            return number_people(group, case.tracklets, 1.0)
+        sums[a] += sums[b]
+        weight[a] += weight[b]
+        places[a] += places[b]
+        places[:, a] = places[a]
+        never[a] |= never[b]
+        never[:, a] = never[a]
+        gone[b] = True
+        group[group == b] = a
+
+
+def unconstrained(case: Case, looks: Appearance) -> np.ndarray:
+    """The product's method where anything may be joined: no cannot-links."""
+    embedding, weight = usable_embeddings(case.tracklets)
+    places = evidence_of_places(case.tracklets, case.places, FloorModel())
+    places = replace(places, forbidden=np.zeros(len(places.first), bool))
+    alike = look_alike_pairs(embedding, weight, -1.0, len(weight))
+    edges = pair_evidence(places, alike, embedding, weight, looks)
+    unseen = Unseen(looks.absent, looks.absent)
+    group = Grouping(weight > 0, edges, unseen, lifetimes_of(case.tracklets, case.places, case.doors)).join()
+    return number_people(group, case.tracklets, 1.0)
+
+
+def variants(threshold: float, slope: float) -> dict[str, Callable[[Case], np.ndarray]]:
+    """Name -> answer (T,) of each method and ablation."""
+    looks = Appearance(threshold, slope)
+
+    def product(case: Case, **changes: Any) -> np.ndarray:
+        options = {"tracklets": case.tracklets, "samples": case.places, "doors": case.doors} | changes
+        answer: Identities = link(options.pop("tracklets"), options.pop("samples"), threshold=threshold, slope=slope,
+                                  **options)  # fmt: skip
+        return answer.person_id
+
+    def blind(case: Case) -> np.ndarray:
+        count = len(case.tracklets)
+        none = replace(case.tracklets, embedding=np.zeros((count, 0), np.float32), quality=np.zeros(count, np.float32))
+        return product(case, tracklets=none)
+
+    def nowhere(case: Case) -> np.ndarray:
+        return product(case, samples=replace(case.places, x_m=np.full(len(case.places.x_m), np.nan)))
+
+    return {
+        "product": product,
+        "rival: pooled embeddings, summed places": lambda case: pooled(case, looks),
+        "without looks": blind,
+        "without places": nowhere,
+        "without cannot-links": lambda case: unconstrained(case, looks),
+        "without doors": lambda case: product(case, doors=None),
+        "foot points instead of places": lambda case: product(case, samples=case.feet),
+        "calibration fitted to the site": lambda case: product(case, fit_to_site=True),
+    }
+
+
+def embedder_of(model: str) -> tuple[Embed, float, float]:
+    """Embed function, threshold and slope. An .xml is a rival without a calibration: threshold 0.42."""
+    if not model.endswith(".xml"):
+        from reid.embedder import load_embedder
+
+        embedder = load_embedder(model, threads=1)
+        return embedder.embed, embedder.threshold, float(embedder.config.calibration.get("slope", DEFAULT_SLOPE))
+    import openvino
+
+    network = openvino.Core().compile_model(model, "CPU", {"INFERENCE_NUM_THREADS": 1})
+
+    def embed(crops: Sequence[np.ndarray]) -> np.ndarray:
+        rows = []
+        for crop in crops:
+            picture = cv2.resize(crop, (128, 256))[:, :, ::-1].transpose(2, 0, 1)[None].astype(np.float32)
+            rows.append(np.asarray(network(picture)[0]).reshape(-1))
+        features = np.array(rows, np.float32)
+        return features / np.linalg.norm(features, axis=1, keepdims=True)
+
+    return embed, 0.42, DEFAULT_SLOPE
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", type=Path, nargs="+")
+    parser.add_argument("--reid", default="rga-store")
+    parser.add_argument("--threshold", type=float, help="instead of the calibrated one")
+    parser.add_argument("--cache", type=Path, default=Path(".cache/oracle"))
+    parser.add_argument("--json", action="store_true")
+    chosen = parser.parse_args()
+    embed, threshold, slope = embedder_of(chosen.reid)
+    threshold = chosen.threshold if chosen.threshold is not None else threshold
+    cases = [Case(folder, embed, chosen.reid, chosen.cache) for folder in chosen.folders]
+    table = {
+        name: {case.name: measures(answer(case), case) for case in cases}
+        for name, answer in variants(threshold, slope).items()
+    }
+    if chosen.json:
+        print(json.dumps({"reid": chosen.reid, "threshold": threshold, "slope": slope} | table))
+        return
+    for name, scenes in table.items():
+        numbers = "  ".join(
+            f"{scene} {m['idf1']:.3f} pure {m['purity']:.3f} {m['people']}/{m['people_truth']}"
+            for scene, m in scenes.items()
+        )
+        mean = np.mean([m["idf1"] for m in scenes.values()])
+        off = np.mean([abs(m["people_over_count"]) for m in scenes.values()])
+        print(f"{name:45} IDF1 {mean:.3f} people off {off:.1%}   {numbers}")
+
+
+if __name__ == "__main__":
+    main()
