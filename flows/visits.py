@@ -12,7 +12,8 @@ from detection.zones import points_in_polygon
 from flows.places import SECOND_US, Paths, Window, Zone, observed_spans, paths, timestamps
 
 EDGE_S = 0.5
-"""A path that ends so near to the end of what was observed is held to have reached it."""
+"""A path that ends so near to the end of what was observed is held to have reached it; where people are looked at less
+often than that, it is the time between two looks."""
 
 
 class Spans(NamedTuple):
@@ -32,6 +33,7 @@ def zone_visits(
     observed: Mapping[str, Sequence[Sequence[float]]] | None = None,
     hysteresis_s: float = 1.0,
     max_hidden_s: float = 20.0,
+    edge_s: float | None = None,
 ) -> pd.DataFrame:
     """Visits: a person is in a zone from when their foot point crosses its border inward until it crosses outward.
 
@@ -47,6 +49,8 @@ def zone_visits(
         window: [from, to) in UTC microseconds.
         observed: by zone id, the spans (from_us, to_us[, share]) in which it was observed; a zone left out was observed
             for the whole window.
+        edge_s: a stay that begins or ends at most so near to an end of what was observed reaches it; None: EDGE_S,
+            or the time between two places where that is longer.
 
     Returns:
         Rows of the lake's table `visits`: person_id, role, zone, enter, exit, dwell_s, truncated; ordered by zone,
@@ -60,7 +64,8 @@ def zone_visits(
             by_plane[zone.plane] = paths(trajectories, zone.plane, max_hidden_s)
         own = by_plane[zone.plane]
         spans = observed_spans(None if observed is None else observed.get(zone.id), window)
-        inside = _reach_edges(inside_spans(own, zone.polygon), own, spans)
+        edge_us = round(edge_s * SECOND_US) if edge_s is not None else _usual_edge(own)
+        inside = _reach_edges(inside_spans(own, zone.polygon), own, spans, edge_us)
         found.append(_visits(own, zone.id, _observed_only(_with_hysteresis(inside, hysteresis_us), spans), spans))
     return pd.concat(found, ignore_index=True) if found else _visits_table([], [], [], [], [], [])
 
@@ -127,14 +132,18 @@ def _join_pieces(stay: np.ndarray, row: np.ndarray, begin: np.ndarray, end: np.n
     return Spans(stay[first], row[first], begin[first], end[last])
 
 
-def _reach_edges(spans: Spans, own: Paths, observed: np.ndarray) -> Spans:
-    """Let spans that begin or end with their stay reach an end of what was observed that is at most EDGE_S away."""
+def _usual_edge(own: Paths) -> int:
+    steps = np.diff(own.time_us)[own.stay[1:] == own.stay[:-1]][:100_000]
+    return max(round(EDGE_S * SECOND_US), round(1.1 * float(np.median(steps))) if len(steps) else 0)
+
+
+def _reach_edges(spans: Spans, own: Paths, observed: np.ndarray, edge_us: int) -> Spans:
+    """Let spans that begin or end with their stay reach an end of what was observed that is at most `edge_us` away."""
     if not len(spans.stay) or not len(observed):
         return spans
     bounds = own.stay_bounds
     stay_start = own.time_us[bounds[:-1]][spans.stay - own.stay[0]]
     stay_end = own.time_us[bounds[1:] - 1][spans.stay - own.stay[0]]
-    edge_us = round(EDGE_S * SECOND_US)
     starts, ends = observed[:, 0], observed[:, 1]
     before = starts[np.maximum(np.searchsorted(starts, spans.start_us, "right") - 1, 0)]
     near = (spans.start_us == stay_start) & (before <= spans.start_us) & (spans.start_us - before <= edge_us)

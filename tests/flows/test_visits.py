@@ -69,7 +69,7 @@ def test_visits_and_counts_are_those_of_the_reference(people, observed, hysteres
     zone = rectangle_zone(*box)
     seen = {"zone": observed}
     visits = zone_visits(
-        trajectories, [zone], window, observed=seen, hysteresis_s=hysteresis_s, max_hidden_s=max_hidden_s
+        trajectories, [zone], window, observed=seen, hysteresis_s=hysteresis_s, max_hidden_s=max_hidden_s, edge_s=EDGE_S
     )
     enter, leave = microseconds(visits["enter"]), microseconds(visits["exit"])
     for number in wanted:
@@ -266,3 +266,11 @@ def test_buckets_are_aligned_to_utc_minutes() -> None:
 def test_observed_spans_are_joined_clipped_and_sorted() -> None:
     given_spans = [(50, 60), (10, 30, 0.5), (30, 40, 1.0), (70, 80, 0.0), (90, 200)]
     assert observed_spans(given_spans, (20, 100)).tolist() == [[20, 40], [50, 60], [90, 100]]
+
+
+def test_a_stay_up_to_the_last_look_of_a_slow_camera_is_truncated() -> None:
+    """Looked at every 5 s: the last look is up to 5 s before the end of what was observed."""
+    observed = {"zone": [(DAY, DAY + 100 * S), (DAY + 200 * S, WINDOW[1])]}
+    visits = zone_visits(walk(np.arange(30, 96, 5), np.full(14, 3.0)), [AISLE], WINDOW, observed=observed)
+    assert spans(visits) == [(30.0, 100.0)]
+    assert visits["truncated"].tolist() == [True]
