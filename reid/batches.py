@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset
 
-from reid.augment import augmented_map, network_input, resized
+from reid.augment import Augmentation, augmented_map, network_input, resized
 from reid.datasets import Pictures, at_most, joined, load_pictures, read_picture, split_identities
 from reid.recipe import DataSource, Recipe
 from reid.sampling import IdentitySampler, random_batch
@@ -43,7 +44,7 @@ def load_training_data(recipe: Recipe) -> TrainingData:
         pictures = _load(source)
         files += pictures.files
         ids.append(np.full(len(pictures), -1))
-        cameras.append(np.zeros(len(pictures), dtype=np.int64))
+        cameras.append(pictures.cameras + max(int(part.max()) for part in cameras) + 1)
     everything = Pictures(recipe.name, tuple(files), np.concatenate(ids), np.concatenate(cameras))
     return TrainingData(everything, len(np.unique(train.ids)), joined(held_out) if held_out else None)
 
@@ -60,6 +61,33 @@ class Step:
     values: torch.Tensor
     ids: torch.Tensor
     places: torch.Tensor
+
+
+def repeated(pictures: Pictures, views: int) -> Pictures:
+    """The list `views` times over: picture k as the v-th view has the index v * N + k."""
+    return Pictures(pictures.name, pictures.files * views, np.tile(pictures.ids, views),
+                    np.tile(pictures.cameras, views))
+
+
+def view_inputs(recipe: Recipe, pictures: Pictures) -> Callable[[int], NDArray[np.float32]]:
+    """Network input of each index of `repeated` pictures, before a frozen trunk.
+
+    The first view of a picture is mirrored at random and otherwise as it is; the further ones are augmented by the
+    recipe, except for erasing, which maps get at every step.
+    """
+    count, size = len(pictures), recipe.network.image_size
+    first = Augmentation(flip=recipe.augmentation.flip, crop=0, erase=0)
+    further = dataclasses.replace(recipe.augmentation, erase=0)
+
+    def view(index: int) -> NDArray[np.float32]:
+        number, place = divmod(index, count)
+        random = np.random.default_rng([recipe.seed, 4, number, place])
+        image = read_picture(pictures.files[place])
+        if not number:
+            return first(image, size, random)
+        return further(image, size, random, read_picture(pictures.files[random.integers(count)]))
+
+    return view
 
 
 class Batches(Dataset[Step]):

@@ -237,9 +237,10 @@ def rendered(root: str | Path, part: str = "all") -> Pictures:
 
 
 def unlabelled(root: str | Path, part: str = "all") -> Pictures:
-    """Every picture below a folder, without identity (-1), for teachers."""
+    """Every picture below a folder, without identity (-1), for teachers; each folder counts as a camera."""
     files = _listed(Path(root), "pictures of people")
-    return Pictures(f"unlabelled {Path(root).name}", tuple(files), np.full(len(files), -1), np.zeros(len(files), int))
+    cameras = np.unique([str(file.parent) for file in files], return_inverse=True)[1]
+    return Pictures(f"unlabelled {Path(root).name}", tuple(files), np.full(len(files), -1), cameras.astype(np.int64))
 
 
 def _one_of(choices: dict[str, Value], part: str) -> Value:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +17,6 @@ from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from reid.augment import network_input, resized
-from reid.datasets import read_picture
 from reid.network import Features, RGANetwork
 
 
@@ -69,34 +67,34 @@ def frozen_names(network: RGANetwork, frozen_stages: int) -> list[str]:
     return [name for name, _ in network.named_parameters() if not name.startswith(tuple(learning))]
 
 
-def trunk_maps(network: RGANetwork, stages: int, files: Sequence[Path], mirrored: NDArray[np.bool_], folder: Path,
-               threads: int = 0, progress: Callable[[int, int], None] | None = None) -> NDArray[np.float16]:
-    """Maps (N, C, h, w), float16, memory-mapped, of the picture files, mirrored where told.
+def trunk_maps(network: RGANetwork, stages: int, inputs: Callable[[int], NDArray[np.float32]], count: int, key: object,
+               folder: Path, threads: int = 0,
+               progress: Callable[[int, int], None] | None = None) -> NDArray[np.float16]:
+    """Maps (count, C, h, w), float16, memory-mapped, of the network inputs float32 (3, H, W).
 
-    OpenVINO runs the trunk. The maps are kept in `folder` under a name made from weights and files; a run that was
-    killed goes on where it stopped.
+    OpenVINO runs the trunk. The maps are kept in `folder` under a name made from the weights and `key`, which tells
+    what the inputs are; a run that was killed goes on where it stopped.
     """
     trunk = Trunk(network, stages).eval()
-    digest = hashlib.sha256(repr([stages, [str(file) for file in files], mirrored.tolist()]).encode())
+    digest = hashlib.sha256(repr([stages, count, key]).encode())
     for name, value in network.backbone.state_dict().items():
         if "rga_att" not in name:
             digest.update(name.encode() + value.numpy().tobytes())
     kept = folder / f"maps-{digest.hexdigest()[:16]}.npy"
     done_file = kept.with_suffix(".json")
     done = json.loads(done_file.read_text())["done"] if done_file.is_file() else 0
-    if done == len(files):
+    if done == count:
         return np.load(kept, mmap_mode="r")
     folder.mkdir(parents=True, exist_ok=True)
     run, shape = _compiled(trunk, network.image_size, threads)
-    maps = open_memmap(kept, "r+" if done else "w+", np.float16, (len(files), *shape))
-    for number in range(done, len(files)):
-        image = resized(read_picture(files[number]), network.image_size)
-        maps[number] = run(network_input(image[:, ::-1] if mirrored[number] else image))
-        if (number + 1) % 100 == 0 or number + 1 == len(files):
+    maps = open_memmap(kept, "r+" if done else "w+", np.float16, (count, *shape))
+    for number in range(done, count):
+        maps[number] = run(inputs(number))
+        if (number + 1) % 100 == 0 or number + 1 == count:
             maps.flush()
             done_file.write_text(json.dumps({"done": number + 1}))
         if progress is not None:
-            progress(number + 1, len(files))
+            progress(number + 1, count)
     return np.load(kept, mmap_mode="r")
 
 

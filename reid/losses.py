@@ -28,7 +28,7 @@ class LossSettings:
             of the identities, which makes it useful from the first step on.
         cosine_scale, cosine_margin: Of that softmax.
         multi_similarity: Multi-similarity loss on f_bn (Wang et al., CVPR 2019).
-        distil_features: 1 - cosine between f and the first teacher's features.
+        distil_features: 1 - cosine between f_bn and the first teacher's features.
         distil_similarities: Mean squared difference between the batch's cosine similarities and the teachers' mean.
         distil_hardness: Weight exp(hardness * teachers' similarity) on each pair of the latter, so that pairs that
             are easily confused count more; 0 is even.
@@ -69,7 +69,10 @@ class TrainingLoss(nn.Module):
 
     def forward(self, f: Tensor, f_bn: Tensor, logits: Tensor | None, ids: Tensor,
                 teachers: list[Tensor]) -> dict[str, Tensor]:
-        """Each loss by name, weighted; f, f_bn (B, D), logits (B, classes) or None, ids int64 (B,)."""
+        """Each loss by name, weighted; f, f_bn (B, D), logits (B, classes) or None, ids int64 (B,).
+
+        A network without a feature norm passes f as both.
+        """
         settings, known = self.settings, ids >= 0
         parts: dict[str, Tensor] = {}
         if known.any():
@@ -86,7 +89,7 @@ class TrainingLoss(nn.Module):
                 parts["multi_similarity"] = settings.multi_similarity * self.multi_similarity(f_bn[known], ids[known])
         if teachers:
             if settings.distil_features:
-                cosine = functional.cosine_similarity(f, teachers[0], dim=1)
+                cosine = functional.cosine_similarity(f_bn, teachers[0], dim=1)
                 parts["distil_features"] = settings.distil_features * (1 - cosine).mean()
             if settings.distil_similarities:
                 parts["distil_similarities"] = settings.distil_similarities * similarity_difference(

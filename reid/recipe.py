@@ -80,13 +80,18 @@ class Recipe:
             (.xml), or saved weights (.safetensors, or .pt of a state dict).
         frozen_stages: Stages of the body, from the picture on, that stay as they are, with their attention. Their maps
             are computed once and kept in `work/maps`: far cheaper steps on a machine without a GPU. Pictures are then
-            mirrored at random once, and moved and erased as maps at every step.
+            augmented once, and moved and erased as maps at every step.
+        map_views: Maps of each picture: the first is the picture itself, the further ones are augmented.
         map_shift: Largest move of such a map, in positions.
         epochs: Passes over the identities; `steps` above 0 overrules it.
         validate_every, checkpoint_minutes: In steps, in minutes.
         average_decay: Of the moving average of the weights, which is what is validated and kept; 0 is off.
         interpolation: Share of the trained weights in what is kept, the rest from the start (WiSE-FT, Wortsman et
             al., CVPR 2022): keeps accuracy on pictures unlike the training's. 1 is off.
+        feature: `f` or `f_bn`: which one the losses other than the triplet loss see, which is validated, and which the
+            trained weights use.
+        centre_teachers: Take each camera's mean (an unlabelled folder's) from the teachers' features, so that the
+            student learns to leave out what pictures of a camera have in common.
         teachers: Re-ID models (.xml, .onnx); the first has the student's feature size where `distil_features` is set.
         precision: Of Lightning Fabric: `32-true`, `bf16-mixed`, `16-mixed`.
     """
@@ -97,6 +102,7 @@ class Recipe:
     start: str | None = "imagenet"
     frozen_stages: int = 0
     map_shift: int = 1
+    map_views: int = 1
     unlabelled: tuple[DataSource, ...] = ()
     validation: DataSource | None = None
     batch: Batch = Batch()
@@ -104,6 +110,8 @@ class Recipe:
     losses: LossSettings = field(default_factory=LossSettings)
     augmentation: Augmentation = field(default_factory=Augmentation)
     teachers: tuple[str, ...] = ()
+    centre_teachers: bool = False
+    feature: str = "f_bn"
     epochs: int = 600
     steps: int = 0
     validate_every: int = 500

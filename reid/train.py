@@ -26,7 +26,19 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from reid import weights
-from reid.batches import Batches, Step, TrainingData, load_training_data, plain_inputs, steps_from
+from reid.augment import network_input, resized
+from reid.batches import (
+    Batches,
+    Step,
+    TrainingData,
+    load_training_data,
+    plain_inputs,
+    repeated,
+    steps_from,
+    view_inputs,
+)
+from reid.centring import centred
+from reid.datasets import read_picture
 from reid.frozen import Top, frozen_names, trunk_maps
 from reid.losses import TrainingLoss
 from reid.metrics import market_ranking
@@ -44,13 +56,14 @@ class TrainingError(RuntimeError):
 class Student(nn.Module):
     """Network and losses as one module, so that several GPUs average the gradients of both."""
 
-    def __init__(self, top: Top, loss: TrainingLoss) -> None:
+    def __init__(self, top: Top, loss: TrainingLoss, feature: str) -> None:
         super().__init__()
-        self.top, self.loss = top, loss
+        self.top, self.loss, self.feature = top, loss, feature
 
     def forward(self, values: Tensor, ids: Tensor, teachers: list[Tensor]) -> dict[str, Tensor]:
         features = self.top(values)
-        return self.loss(features.f, features.f_bn, features.logits, ids, teachers)
+        used = features.f if self.feature == "f" else features.f_bn
+        return self.loss(features.f, used, features.logits, ids, teachers)
 
 
 def train(recipe: str | Path | Mapping[str, Any] | Recipe, **changes: Any) -> Path:
@@ -89,7 +102,8 @@ class _Run:
         self._prepare_inputs()
         self.top = Top(self.network, recipe.frozen_stages)
         means = self._start_features() if self._needs_start_features() else None
-        student = Student(self.top, TrainingLoss(recipe.losses, self.data.identities, self.network.dimension, means))
+        student = Student(self.top, TrainingLoss(recipe.losses, self.data.identities, self.network.dimension, means),
+                          recipe.feature)
         for name, value in self.network.named_parameters():
             if name in frozen_names(self.network, recipe.frozen_stages):
                 value.requires_grad_(False)
@@ -111,20 +125,27 @@ class _Run:
         path.write_text(text)
 
     def _prepare_inputs(self) -> None:
-        recipe, files = self.recipe, self.data.pictures.files
-        kept = Path(recipe.work) / "maps"
-        self.teachers = [torch.from_numpy(teacher_features(model, files, kept, recipe.threads, self._progress(model)))
-                         for model in recipe.teachers]
+        recipe, pictures = self.recipe, self.data.pictures
+        kept, views = Path(recipe.work) / "maps", recipe.map_views if recipe.frozen_stages else 1
+        taught = [teacher_features(model, pictures.files, kept, recipe.threads, self._progress(model))
+                  for model in recipe.teachers]
+        if recipe.centre_teachers:
+            taught = [centred(features, pictures.cameras, minimum=10) for features in taught]
+        self.teachers = [torch.from_numpy(features).repeat(views, 1) for features in taught]
         self.maps = self.validation_maps = None
-        if recipe.frozen_stages:
-            mirrored = np.random.default_rng([recipe.seed, 5]).random(len(files)) < recipe.augmentation.flip
-            self.maps = trunk_maps(self.network, recipe.frozen_stages, files, mirrored, kept, recipe.threads,
-                                   self._progress("maps"))
-            if self.data.validation is not None:
-                seen = self.data.validation.files
-                self.validation_maps = trunk_maps(self.network, recipe.frozen_stages, seen,
-                                                  np.zeros(len(seen), dtype=bool), kept, recipe.threads,
-                                                  self._progress("validation maps"))
+        if not recipe.frozen_stages:
+            return
+        self.maps = self._maps(view_inputs(recipe, pictures), views * len(pictures),
+                               [pictures.files, recipe.seed, asdict(recipe.augmentation)])
+        self.data = TrainingData(repeated(pictures, views), self.data.identities, self.data.validation)
+        if self.data.validation is not None:
+            seen = self.data.validation.files
+            self.validation_maps = self._maps(lambda k: network_input(resized(
+                read_picture(seen[k]), self.network.image_size)), len(seen), [seen])
+
+    def _maps(self, inputs: Callable[[int], np.ndarray], count: int, key: object) -> np.ndarray:
+        return trunk_maps(self.network, self.recipe.frozen_stages, inputs, count, key,
+                          Path(self.recipe.work) / "maps", self.recipe.threads, self._progress("maps"))
 
     def _progress(self, what: str) -> Callable[[int, int], None]:
         def say(done: int, total: int) -> None:
@@ -135,7 +156,7 @@ class _Run:
     def _needs_start_features(self) -> bool:
         trained = self.recipe.start not in (None, "imagenet")
         resumed = (self.folder / "checkpoint.pt").is_file()  # which holds what they were for
-        return trained and not resumed and bool(self.recipe.losses.cosine_classifier or self.recipe.teachers)
+        return trained and not resumed and self.recipe.feature == "f_bn" and not self.recipe.losses.classifier
 
     def _start_features(self) -> Tensor:
         """Sets the feature norm's statistics to those of the start's features on the training pictures (two of each
@@ -201,7 +222,7 @@ class _Run:
         self.fabric.backward(total)
         self.optimizer.step()
         self._average()
-        return {"loss": float(total), **{name: float(value) for name, value in losses.items()}}
+        return {"loss": float(total.detach()), **{name: float(value.detach()) for name, value in losses.items()}}
 
     def _average(self) -> None:
         decay = min(self.recipe.average_decay, (1 + self.step) / (10 + self.step))
@@ -223,15 +244,15 @@ class _Run:
         return network.eval()
 
     def validate(self) -> None:
-        """Measures f_bn of the averaged network and keeps it where its mAP is the best so far."""
+        """Measures the averaged network on the held-out pictures and keeps it where its mAP is the best so far."""
         network = self.result()
         if self.data.validation is None:
             self._keep_best(network, float(self.step))
             return
         seen = self.data.validation
-        _, f_bn = self._features(network, None)
-        ranking = market_ranking(f_bn.numpy(), seen.ids, seen.cameras, f_bn.numpy(), seen.ids, seen.cameras)
-        calibration = calibrate(pair_similarities(f_bn.numpy(), seen.ids, seen.cameras))
+        features = self._features(network, None)[self.recipe.feature == "f_bn"].numpy()
+        ranking = market_ranking(features, seen.ids, seen.cameras, features, seen.ids, seen.cameras)
+        calibration = calibrate(pair_similarities(features, seen.ids, seen.cameras))
         figures = ranking.as_dict()
         self._write("validation.csv", {"step": self.step, "rank1": figures["rank1"], "mAP": figures["mAP"],
                                        "mINP": figures["mINP"], "tpr_at_fpr1": calibration.tpr})
@@ -286,12 +307,12 @@ class _Run:
         calibration: dict[str, float] = {}
         if self.data.validation is not None:
             seen = self.data.validation
-            features = self._features(network, None)[1].numpy()
+            features = self._features(network, None)[self.recipe.feature == "f_bn"].numpy()
             calibration = {key: float(value) for key, value in
                            asdict(calibrate(pair_similarities(features, seen.ids, seen.cameras))).items()}
         folder = self.folder / "weights" / self.recipe.name
         weights.save(network, folder, licence="trained here; see its data", restricted=False, calibration=calibration,
-                     feature="f_bn")
+                     feature=self.recipe.feature)  # type: ignore[arg-type]
         return folder
 
 
