@@ -1,0 +1,39 @@
+"""The dashboard. Start it with `streamlit run dashboards/app.py`.
+
+AISLEFLOW_LAKE names the lake (default ./lake), AISLEFLOW_STORES the folder of ID/store.yaml files (default: the
+bundled demo). Pages only read; *Set up* alone writes, and only store.yaml.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+if str(ROOT) not in sys.path:  # streamlit puts this folder on the path, not the one above it
+    sys.path.insert(0, str(ROOT))
+
+import streamlit as st  # noqa: E402
+
+from dashboards.views import chain, floor, quality, setup, today, zones  # noqa: E402
+
+ASSETS = Path(__file__).parent / "assets"
+
+
+def main() -> None:
+    """Draw the frame and the chosen page."""
+    st.set_page_config(page_title="aisleflow", page_icon=str(ASSETS / "icon.svg"), layout="wide")
+    st.html(ASSETS / "style.css")
+    st.logo(str(ASSETS / "logo.svg"), size="large")
+    pages = [
+        st.Page(today.render, title="Today's store", icon=":material/storefront:", url_path="today", default=True),
+        st.Page(zones.render, title="Zones", icon=":material/dashboard:", url_path="zones"),
+        st.Page(floor.render, title="Floor", icon=":material/map:", url_path="floor"),
+        st.Page(chain.render, title="Chain", icon=":material/stacked_line_chart:", url_path="chain"),
+        st.Page(quality.render, title="Data quality", icon=":material/verified:", url_path="quality"),
+        st.Page(setup.render, title="Set up", icon=":material/tune:", url_path="setup"),
+    ]
+    st.navigation(pages, position="top").run()
+
+
+main()

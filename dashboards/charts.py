@@ -1,0 +1,146 @@
+"""Charts over time, shared by the pages. Axes of a day are hours since the store's midnight (see `dashboards.clock`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboards import theme
+from dashboards.clock import DayClock
+
+Spans = Sequence[tuple[float, float]]
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def people_inside(first: np.ndarray, last: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """People in the store from their first and last moments.
+
+    Args:
+        first: (N,) moment each person was first seen, any unit.
+        last: (N,) moment each was last seen, same unit.
+        edges: (M + 1,) rising edges of M steps, same unit.
+
+    Returns:
+        Time-weighted mean (M,) and most at one moment (M,) in each step.
+    """
+    width = np.diff(edges)
+    overlap = np.clip(
+        np.minimum(last[:, None], edges[None, 1:]) - np.maximum(first[:, None], edges[None, :-1]), 0, None
+    )
+    mean = overlap.sum(axis=0) / width
+    moments = np.concatenate([first, last])
+    change = np.concatenate([np.ones(len(first)), -np.ones(len(last))])
+    order = np.lexsort((-change, moments))  # who leaves as another comes is still counted: closed intervals
+    moments, level = moments[order], np.cumsum(change[order])
+    most = np.zeros(len(width))
+    at_edge = np.searchsorted(moments, edges[:-1], side="left") - 1
+    most = np.where(at_edge >= 0, level[np.maximum(at_edge, 0)] if len(level) else 0, 0).astype(float)
+    step = np.searchsorted(edges, moments, side="right") - 1
+    inside = (step >= 0) & (step < len(width))
+    np.maximum.at(most, step[inside], level[inside])
+    return mean, most
+
+
+def shade(figure: go.Figure, spans: Spans, colour: str, text: str | None = None) -> None:
+    """Shade spans of the x axis; the widest gets the text."""
+    widest = max(spans, key=lambda span: span[1] - span[0], default=None)
+    for low, high in spans:
+        figure.add_vrect(
+            x0=low,
+            x1=high,
+            fillcolor=colour,
+            line_width=0,
+            layer="below",
+            annotation_text=text if text and (low, high) == widest else None,
+            annotation_position="top left",
+            annotation_font={"size": 11, "color": theme.GREY},
+        )
+
+
+def closed_spans(clock: DayClock, low: float, high: float) -> list[tuple[float, float]]:
+    """What of [low, high] lies outside opening hours."""
+    spans, reached = [], low
+    for start, end in sorted(clock.open_hours()):
+        if start > reached:
+            spans.append((reached, min(start, high)))
+        reached = max(reached, end)
+    if reached < high:
+        spans.append((reached, high))
+    return [(a, b) for a, b in spans if b - a > 1e-6]
+
+
+def day_axis(figure: go.Figure, clock: DayClock, low: float, high: float, title: bool = True) -> None:
+    """Write the store's wall clock on the x axis."""
+    places, labels = clock.ticks(low, high)
+    figure.update_xaxes(
+        range=[low, high], tickvals=places, ticktext=labels, title_text=clock.axis_title if title else None
+    )
+
+
+def heat_grid(
+    values: pd.DataFrame,
+    unit: str,
+    height: int,
+    *,
+    digits: int = 0,
+    x_title: str | None = None,
+    highest: float | None = None,
+) -> go.Figure:
+    """A grid of numbers as colours, numbers written where there is room. Rows as given, first on top."""
+    z = values.to_numpy(dtype=float)
+    top = highest if highest is not None else (np.nanmax(z) if np.isfinite(z).any() else 1)
+    text = [["" if not np.isfinite(cell) else f"{cell:.{digits}f}" for cell in row] for row in z]
+    figure = go.Figure(
+        go.Heatmap(
+            z=z,
+            x=[str(name) for name in values.columns],
+            y=[str(name) for name in values.index],
+            text=text,
+            texttemplate="%{text}" if values.shape[1] <= 16 else None,
+            textfont={"size": 11},
+            colorscale=theme.SEQUENTIAL,
+            zmin=0,
+            zmax=top or 1,
+            xgap=2,
+            ygap=2,
+            colorbar={"title": {"text": unit, "side": "right"}, "thickness": 12},
+            hovertemplate="%{y} %{x}<br>%{z:." + str(digits) + "f} " + unit + "<extra></extra>",
+        )
+    )
+    theme.style(figure, height)
+    figure.update_yaxes(autorange="reversed", showgrid=False, type="category")
+    figure.update_xaxes(showgrid=False, type="category", title_text=x_title)
+    return figure
+
+
+def bars(
+    labels: Sequence[str],
+    values: Sequence[float],
+    height: int,
+    *,
+    unit: str,
+    colours: Sequence[str] | str = theme.BLUE,
+    texts: Sequence[str] | None = None,
+) -> go.Figure:
+    """Horizontal bars, the first on top, their values written beside them."""
+    figure = go.Figure(
+        go.Bar(
+            y=list(labels),
+            x=list(values),
+            orientation="h",
+            marker={"color": colours},
+            text=texts,
+            cliponaxis=False,
+            textposition="outside",
+            hovertemplate="%{y}: %{text}<extra></extra>" if texts else None,
+        )
+    )
+    theme.style(figure, height, showlegend=False)
+    figure.update_yaxes(autorange="reversed", showgrid=False, type="category")
+    figure.update_xaxes(title_text=unit, rangemode="tozero")
+    top = max([value for value in values if value == value], default=0)
+    figure.update_xaxes(range=[0, top * 1.2 or 1])
+    return figure

@@ -1,0 +1,54 @@
+"""What each number means, shown beside it. The words follow the code that makes the number."""
+
+from __future__ import annotations
+
+FOOTFALL = (
+    "**Footfall**: crossings of an entrance line, inward. One person who comes in twice counts twice; "
+    "*visitors* counts that person once."
+)
+VISITORS = "**Visitors**: different people who crossed an entrance inward at least once on the day."
+PEAK = (
+    "**Peak occupancy**: most people in the store at one moment. A person is in the store from the first to the last "
+    "sign of them (a zone visit or an entrance crossing); who went out through an entrance is outside until their next "
+    "sign. So it never falls below zero, and every day begins anew."
+)
+STAY = "**Time in store**: from the first to the last sign of a person, less the time they were out; mean over people."
+DWELL = (
+    "**Dwell**: exit minus entry of a zone visit. Mean over whole visits; visits cut off by the start or end of the "
+    "video are *truncated* and counted apart."
+)
+DENSITY = (
+    "**Density**: people per square metre of the zone, mean over the observed part of opening hours. "
+    "Fruin levels: A < 0.31, B < 0.43, C < 0.72, D < 1.08, E < 2.15, F above."
+)
+OCCUPANCY = "**Occupancy**: people inside, time-weighted mean over the observed part of each step."
+COVERAGE = (
+    "**Coverage**: seconds the cameras saw, of the seconds they should have seen. What was not seen is left out, "
+    "never counted as empty."
+)
+VISITS = "**Visits**: stays in a zone, from entry to exit. A break in the track ends no visit while the person goes on."
+UNIQUE = "**Visitors of the zone**: different people, each counted once a day however often they come back."
+PENETRATION = "**Penetration**: visitors of the zone as a share of all people in the store on the day."
+ENGAGED = "**Engaged**: visits that last at least the store's `counting.engaged_s`, as a share of all visits."
+QUEUE = (
+    "**Queue length**: shoppers at the checkout, the one who is served included, time-weighted mean by hour. Who stays "
+    "under 10 s only passes by."
+)
+WAIT = (
+    "**Waiting time**: from joining the queue to leaving the till, by hour of arrival; median, and the time nine in ten "
+    "stay below."
+)
+CROWDED = "**Crowding**: at least 30 s without interruption with more people in a zone than its `capacity`."
+HEAT = (
+    "**Heat**: person-seconds per square metre. A person seen by two cameras at once counts once; the time between two "
+    "places of a person counts at the middle between them, unless they were out of sight for longer than the store's "
+    "`counting.max_hidden_s`."
+)
+FLOWS = "**Flows**: people who go from one zone straight to the next; repeats within a zone are joined."
+CONFIDENCE = "**Identity confidence**: how sure the join of a camera track to a person is, from 0 to 1."
+CHANGE = "Change against the same weekday one week before."
+STAFF = "Staff are people the store's staff rule recognises. They are left out unless they are switched on."
+ANOMALY = (
+    "**Unusual days**: footfall compared with the store's other days of the same weekday; a day is marked when it lies "
+    "more than 3.5 robust deviations (median absolute deviation) or 40 % away, or when coverage is under 95 %."
+)

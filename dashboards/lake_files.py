@@ -1,0 +1,70 @@
+"""Which files of the lake hold which store-days, so that a question opens no other.
+
+A file's version (its time of writing and its number on the disk; in an object store the day's commit) goes with its
+address: answers are cached under both, so a store-day that is processed again is read again.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from datetime import date
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from flows.lake import Lake
+
+Files = tuple[tuple[str, str], ...]
+SECONDS_TO_LOOK_AGAIN = 5
+
+
+def is_remote(lake: str) -> bool:
+    """Whether the lake is in an object store rather than in a folder."""
+    return "://" in lake and not lake.startswith("file://")
+
+
+@st.cache_data(ttl=SECONDS_TO_LOOK_AGAIN, show_spinner=False)
+def days(lake: str) -> pd.DataFrame:
+    """Every visible store-day: store, date. Empty where there is no lake yet."""
+    if not is_remote(lake) and not (Path(lake) / "_days").is_dir():
+        return pd.DataFrame({"store": pd.Series(dtype=str), "date": pd.Series(dtype=object)})
+    return pd.DataFrame(Lake(lake).days(), columns=["store", "date"])
+
+
+@st.cache_data(ttl=SECONDS_TO_LOOK_AGAIN, show_spinner=False, max_entries=500)
+def files(lake: str, table: str, stores: tuple[str, ...], first: date, last: date) -> Files:
+    """Address and version of a table's file for each store-day in [first, last] that has one."""
+    if is_remote(lake):
+        return _remote_files(lake, table, stores, first, last)
+    found = []
+    for store in stores:
+        days_of_store = _names(os.path.join(lake, "_days", f"store={store}"), r"date=(.+)\.json")
+        for day in days_of_store:
+            if first.isoformat() <= day <= last.isoformat():
+                address = os.path.join(lake, table, f"store={store}", f"date={day}", "part-0.parquet")
+                try:
+                    state = os.stat(address)
+                except FileNotFoundError:
+                    continue
+                found.append((address, f"{state.st_mtime_ns}.{state.st_ino}.{state.st_size}"))
+    return tuple(found)
+
+
+def _names(folder: str, pattern: str) -> list[str]:
+    try:
+        matches = (re.fullmatch(pattern, name) for name in os.listdir(folder))
+        return sorted(match[1] for match in matches if match)
+    except FileNotFoundError:
+        return []
+
+
+def _remote_files(lake: str, table: str, stores: tuple[str, ...], first: date, last: date) -> Files:
+    source = Lake(lake)
+    found = []
+    for store, day in source.days(stores):
+        manifest = source.manifest(store, day) if first <= day <= last else None
+        if manifest is not None and table in manifest.tables:
+            found.append((f"{store}/{day.isoformat()}", manifest.commit))
+    return tuple(found)

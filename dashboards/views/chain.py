@@ -1,0 +1,275 @@
+"""Chain: all stores side by side, what is unusual first."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+import streamlit as st
+from plotly.subplots import make_subplots
+
+from dashboards import charts, definitions, page, queries, theme
+from dashboards.clock import say, say_short
+from dashboards.page import card, duration
+from dashboards.queries import Scope
+from flows.config import StoreConfig
+
+MEASURES = {
+    "Footfall": ("footfall", definitions.FOOTFALL),
+    "Visitors": ("visitors", definitions.VISITORS),
+    "Mean dwell": ("dwell_s", definitions.DWELL),
+    "Time in store": ("stay_s", definitions.STAY),
+}
+UNUSUAL_DEVIATIONS, UNUSUAL_SHARE = 3.5, 0.4
+
+
+def render() -> None:
+    """Draw the page."""
+    known, scope, measure = _head()
+    numbers = chain_numbers(scope)
+    if numbers.empty:
+        st.info("No store has data in these days. Choose a longer span.", icon=":material/event_busy:")
+        return
+    if bool(numbers["simulated"].any()):
+        which = ", ".join(known[store].name for store in sorted(numbers.loc[numbers["simulated"], "store"].unique()))
+        st.badge(f"Simulated data: the people of {which} are invented", icon=":material/science:", color="violet")
+    unusual = unusual_days(numbers)
+    _cards(known, numbers, unusual)
+    with card("Unusual first", definitions.ANOMALY):
+        _unusual(known, unusual)
+    with card("Day by day", MEASURES[measure][1]):
+        _multiples(known, numbers, unusual, measure)
+    left, right = st.columns(2, gap="medium")
+    with left, card("By weekday", f"{MEASURES[measure][1]}\n\nMedian over the chosen days."):
+        _weekdays(known, numbers, measure)
+    with right, card("Stores compared"):
+        _compare(known, numbers)
+
+
+def _head() -> tuple[dict[str, StoreConfig], Scope, str]:
+    known, problems = page.stores()
+    days = queries.days(page.lake_place())
+    page.first_run("Chain", known, problems, days)
+    days = days[days["store"].isin(known)]
+    newest, oldest = days["date"].max(), days["date"].min()
+    with st.container(horizontal=True, vertical_alignment="bottom", key="head"):
+        with st.container(key="heading", width="stretch"):
+            st.title("Chain", anchor=False)
+            subtitle = st.empty()
+        measure = page.segmented("measure", "Measure", list(MEASURES), "Footfall")
+        last = min(max(page.remembered("day", newest, date.fromisoformat), oldest), newest)
+        first = page.remembered("from", last - timedelta(days=27), date.fromisoformat)
+        if "choice.chain" not in st.session_state:
+            st.session_state["choice.chain"] = (min(max(first, oldest), last), last)
+        span = st.date_input(
+            "Days", key="choice.chain", min_value=oldest, max_value=newest, format="DD/MM/YYYY", width=230
+        )
+        if not isinstance(span, tuple) or len(span) != 2:
+            st.stop()
+    page.remember("from", span[0].isoformat())
+    page.remember("day", span[1].isoformat())
+    stores = tuple(sorted(set(days["store"])))
+    subtitle.caption(f"{len(stores)} stores · {say(span[0], year=False)} to {say(span[1])} · days are each store's own")
+    return known, Scope(page.lake_place(), stores, *span), measure
+
+
+def chain_numbers(scope: Scope) -> pd.DataFrame:
+    """A row a store-day: the headline numbers with coverage and simulated, oldest first."""
+    numbers, runs = queries.day_numbers(scope), queries.runs(scope)
+    if numbers is None or runs is None:
+        return pd.DataFrame()
+    return numbers.merge(runs[["store", "date", "coverage", "simulated"]], on=["store", "date"]).assign(
+        date=lambda frame: pd.to_datetime(frame["date"])
+    )
+
+
+def unusual_days(numbers: pd.DataFrame) -> pd.DataFrame:
+    """Store-days that stand out: store, date, footfall, usual, change, coverage, why; the strongest first.
+
+    `usual` is the median of the store's other days of the same weekday, at least three of them.
+    """
+    rows = []
+    for (store, weekday), group in numbers.groupby(["store", numbers["date"].dt.dayofweek]):
+        for index, row in group.iterrows():
+            others = group.drop(index=index).query("coverage >= 0.95")["footfall"]
+            usual = float(others.median()) if len(others) >= 3 else float("nan")
+            spread = 1.4826 * float((others - usual).abs().median()) if len(others) >= 3 else float("nan")
+            change = (row["footfall"] - usual) / usual if usual and usual == usual else float("nan")
+            reasons = []
+            if abs(change) > UNUSUAL_SHARE or (
+                abs(change) > 0.15 and abs(row["footfall"] - usual) > UNUSUAL_DEVIATIONS * max(spread, usual**0.5)
+            ):
+                reasons.append("far more people than usual" if change > 0 else "far fewer people than usual")
+            if row["coverage"] < page.LOW_COVERAGE:
+                reasons.append(f"only {row['coverage']:.1%} of the time was seen")
+            if reasons:
+                rows.append(
+                    {
+                        "store": store,
+                        "date": row["date"],
+                        "weekday": weekday,
+                        "footfall": row["footfall"],
+                        "usual": usual,
+                        "change": change,
+                        "coverage": row["coverage"],
+                        "why": "; ".join(reasons),
+                        "strength": max(abs(change) if change == change else 0, (1 - row["coverage"]) * 2),
+                    }
+                )
+    columns = ["store", "date", "weekday", "footfall", "usual", "change", "coverage", "why", "strength"]
+    return pd.DataFrame(rows, columns=columns).sort_values("strength", ascending=False, ignore_index=True)
+
+
+def _cards(known: dict[str, StoreConfig], numbers: pd.DataFrame, unusual: pd.DataFrame) -> None:
+    last = numbers["date"].max()
+    stores = list(numbers["store"].unique())
+    for start in range(0, len(stores), 4):
+        for cell, store in zip(
+            st.columns(max(min(len(stores), 4), 3), gap="small"), stores[start : start + 4], strict=False
+        ):
+            days = numbers[numbers["store"] == store].sort_values("date")
+            week, before = (
+                days[(days["date"] > last - pd.Timedelta(days=a)) & (days["date"] <= last - pd.Timedelta(days=b))]
+                for a, b in ((7, 0), (14, 7))
+            )
+            total, old = int(week["footfall"].sum()), int(before["footfall"].sum())
+            cell.metric(
+                known[store].name,
+                f"{total:,}",
+                f"{(total - old) / old:+.0%}" if old else None,
+                delta_color="off",
+                delta_description="vs the 7 days before" if old else None,
+                border=True,
+                chart_data=days["footfall"].tolist() if len(days) > 2 else None,
+                chart_type="bar",
+                help=f"Footfall of the 7 days to {say_short(last.date())}. {definitions.FOOTFALL}",
+            )
+            marked = int((unusual["store"] == store).sum())
+            hour = datetime.now(ZoneInfo(known[store].timezone))
+            cell.caption(
+                f"{marked} unusual day{'' if marked == 1 else 's'} · {known[store].timezone}, now {hour:%H:%M}"
+            )
+
+
+def _unusual(known: dict[str, StoreConfig], unusual: pd.DataFrame) -> None:
+    if unusual.empty:
+        st.success("No day of these stands out.", icon=":material/check_circle:")
+        return
+    table = pd.DataFrame(
+        {
+            "Store": [known[store].name for store in unusual["store"]],
+            "Day": unusual["date"],
+            "What": unusual["why"],
+            "Footfall": unusual["footfall"],
+            "Usual": unusual["usual"],
+            "Change": unusual["change"] * 100,
+            "Coverage": unusual["coverage"] * 100,
+            "Open": [f"./?store={s}&day={d:%Y-%m-%d}" for s, d in zip(unusual["store"], unusual["date"], strict=True)],
+        }
+    )
+    st.dataframe(
+        table,
+        hide_index=True,
+        key="unusual.table",
+        height=min(38 + 35 * len(table), 250),
+        column_config={
+            "Day": st.column_config.DateColumn(format="ddd D MMM YYYY"),
+            "What": st.column_config.TextColumn(width="large"),
+            "Usual": st.column_config.NumberColumn(format="%.0f"),
+            "Change": st.column_config.NumberColumn(format="%+.0f %%"),
+            "Coverage": st.column_config.NumberColumn(format="%.1f %%", help=definitions.COVERAGE),
+            "Open": st.column_config.LinkColumn(display_text="Open the day", width="small"),
+        },
+    )
+
+
+def _multiples(known: dict[str, StoreConfig], numbers: pd.DataFrame, unusual: pd.DataFrame, measure: str) -> None:
+    column = MEASURES[measure][0]
+    stores = list(numbers["store"].unique())
+    across = min(len(stores), 3)
+    down = -(-len(stores) // across)
+    figure = make_subplots(
+        rows=down,
+        cols=across,
+        shared_xaxes=True,
+        subplot_titles=[known[store].name for store in stores],
+        horizontal_spacing=0.05,
+        vertical_spacing=0.35 / max(down, 1) + 0.02,
+    )
+    for number, store in enumerate(stores):
+        days = numbers[numbers["store"] == store].set_index("date").asfreq("D")
+        place = {"row": number // across + 1, "col": number % across + 1}
+        scale = 60 if column.endswith("_s") else 1
+        values = days[column].astype(float) / scale
+        weekend = [theme.SKY if day.dayofweek >= 5 else theme.BLUE for day in days.index]
+        marked = set(unusual.loc[unusual["store"] == store, "date"])
+        colours = [theme.ORANGE if day in marked else colour for day, colour in zip(days.index, weekend, strict=True)]
+        figure.add_bar(
+            x=days.index,
+            y=values,
+            marker_color=colours,
+            showlegend=False,
+            **place,
+            hovertemplate="%{x|%a %d %b}: %{y:,.1f}<extra></extra>"
+            if scale > 1
+            else "%{x|%a %d %b}: %{y:,.0f}<extra></extra>",
+        )
+    for name, colour in (("Weekday", theme.BLUE), ("Weekend", theme.SKY), ("Unusual", theme.ORANGE)):
+        figure.add_scatter(
+            x=[None], y=[None], mode="markers", marker={"color": colour, "size": 10, "symbol": "square"}, name=name
+        )
+    theme.style(figure, 120 + 190 * down, margin={"l": 8, "r": 8, "t": 40, "b": 8})
+    figure.update_layout(legend={"y": 1.14 if down == 1 else 1.06, "x": 1, "xanchor": "right"})
+    figure.update_annotations(font={"size": 13, "color": theme.ink()})
+    figure.update_xaxes(tickformat="%d %b", nticks=6)
+    figure.update_yaxes(rangemode="tozero", title_text=None)
+    if column.endswith("_s"):
+        figure.update_yaxes(title_text="Minutes", col=1)
+    st.plotly_chart(figure, key="multiples", config={"displayModeBar": False}, alt=f"{measure} of each store by day")
+    page.save_buttons("chain", numbers.drop(columns="simulated"), f"chain_{numbers['date'].min():%Y-%m-%d}")
+
+
+def _weekdays(known: dict[str, StoreConfig], numbers: pd.DataFrame, measure: str) -> None:
+    column = MEASURES[measure][0]
+    scale = 60 if column.endswith("_s") else 1
+    grid = numbers.assign(weekday=numbers["date"].dt.dayofweek).pivot_table(
+        index="store", columns="weekday", values=column, aggfunc="median"
+    )
+    grid = grid.reindex(columns=range(7)) / scale
+    grid.index = pd.Index([known[store].name for store in grid.index])
+    grid.columns = list(charts.WEEKDAYS)
+    unit = {"footfall": "crossings", "visitors": "people"}.get(column, "minutes")
+    figure = charts.heat_grid(grid, unit, 110 + 55 * len(grid), digits=1 if scale > 1 else 0)
+    st.plotly_chart(figure, key="weekdays", config={"displayModeBar": False}, alt=f"{measure} by weekday")
+    st.caption("Days each store was closed, or that hold no data, are empty.")
+
+
+def _compare(known: dict[str, StoreConfig], numbers: pd.DataFrame) -> None:
+    rows = []
+    for store, days in numbers.groupby("store"):
+        weights = days["visits"].to_numpy(dtype=float)
+        dwell = days["dwell_s"].to_numpy(dtype=float)
+        sure = ~np.isnan(dwell) & (weights > 0)
+        rows.append(
+            {
+                "Store": known[store].name,
+                "Days": len(days),
+                "Footfall a day": days["footfall"].mean(),
+                "Fullest day": days.loc[days["footfall"].idxmax(), "date"],
+                "Mean dwell": duration(float(np.average(dwell[sure], weights=weights[sure])) if sure.any() else None),
+                "Coverage": days["coverage"].mean() * 100,
+            }
+        )
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        key="compare.table",
+        column_config={
+            "Footfall a day": st.column_config.NumberColumn(format="%.0f", help=definitions.FOOTFALL),
+            "Fullest day": st.column_config.DateColumn(format="ddd D MMM"),
+            "Mean dwell": st.column_config.TextColumn(help=definitions.DWELL),
+            "Coverage": st.column_config.NumberColumn(format="%.1f %%", help=definitions.COVERAGE),
+        },
+    )

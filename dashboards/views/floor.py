@@ -1,0 +1,276 @@
+"""Floor: where people spend their time, how they go from zone to zone, and their very ways in a quarter of an hour."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from dashboards import definitions, plan, queries, theme
+from dashboards.page import View, card, downloads, duration, open_view, remember, remembered, segmented
+
+CELLS_M = {"0.25 m": 0.25, "0.5 m": 0.5, "1 m": 1.0}
+MOST_TRACKS = 60
+
+
+def render() -> None:
+    """Draw the page."""
+    view = open_view("Floor")
+    span = _hours(view)
+    left, right = st.columns([1, 1], gap="medium")
+    with left, card("Where time is spent", definitions.HEAT):
+        _heat(view, *span)
+    with right, card("From zone to zone", definitions.FLOWS):
+        _flows(view)
+    left, right = st.columns([1, 1], gap="medium")
+    with (
+        left,
+        card("Ways through the store", "Every person's way in the chosen quarter of an hour, a colour a person."),
+    ):
+        _tracks(view)
+    with (
+        right,
+        card("Most common ways", "Order of zones; repeats within a zone are joined. Time from first to last zone."),
+    ):
+        _paths(view)
+
+
+def _hours(view: View) -> tuple[datetime, datetime]:
+    """The part of the day the heat map covers, chosen by the reader."""
+    clock = view.clock
+    seen = queries.zone_series(view.scope, 1)
+    measured = np.array([]) if seen is None else clock.elapsed(seen.loc[seen["coverage"] > 0, "time"])
+    low, high = clock.span(measured, measured + 1 / 60) if len(measured) else (0.0, clock.hours)
+    step = 0.5 if high - low > 2 else 1 / 60
+    places = np.arange(np.floor(low / step), np.ceil(high / step - 1e-6) + 1) * step
+    labels = {clock.clock(float(place)): float(place) for place in places}
+    names = list(labels)
+
+    def allowed(text: str) -> tuple[str, str]:
+        first, _, last = text.partition("-")
+        if first not in labels or last not in labels:
+            raise ValueError(text)
+        return first, last
+
+    chosen = remembered("hours", (names[0], names[-1]), allowed)
+    first, last = st.select_slider(
+        f"Part of the day ({clock.axis_title.lower()})", names, value=chosen, key=f"hours.{view.store.id}.{view.day}"
+    )
+    remember("hours", f"{first}-{last}")
+    return clock.local(labels[first]), clock.local(labels[last])
+
+
+def _without_positions(view: View) -> None:
+    days = queries.position_days(view.scope.lake, view.store.id)
+    known = (
+        f"Days that have them: {days[0]} to {days[-1]} ({len(days)} in all)." if days else "No day of this store has."
+    )
+    st.info(
+        f"This day holds no single positions any more, or never did: they are kept for "
+        f"{view.store.privacy.positions_days} days, and simulated months keep a few days only. {known}",
+        icon=":material/grain:",
+    )
+
+
+def _heat(view: View, start: datetime, end: datetime) -> None:
+    cell = CELLS_M[segmented("cell", "Cell", list(CELLS_M), "0.5 m", label_visibility="collapsed")]
+    heat = queries.heat(view.scope, start, end, cell, view.store.counting.max_hidden_s)
+    if heat is None:
+        _without_positions(view)
+        return
+    figure = plan.empty_plan(view.store, 430)
+    if heat.empty:
+        st.caption("Nobody was on the floor in this part of the day.")
+    else:
+        grid, arrows = heat_cells(view, heat, cell)
+        plan.add_heat(figure, view.store, grid, cell, "person-s/m²", float(np.nanpercentile(grid[grid > 0], 99)))
+        plan.add_arrows(figure, arrows, "rgba(255,255,255,0.75)", 1.2)
+    plan.add_zone_outlines(figure, view.store)
+    st.plotly_chart(figure, key="heat", config={"displayModeBar": False}, alt="Time spent on the floor")
+    st.caption("Colours end at the 99th percentile. Arrows: mean direction of those who walk.")
+    downloads("heat", heat, view)
+
+
+def heat_cells(
+    view: View, heat: pd.DataFrame, cell_m: float
+) -> tuple[np.ndarray, list[tuple[float, float, float, float]]]:
+    """Person-seconds per m2 (rows north, columns east), and arrows (x, y, dx, dy) of mean walking direction."""
+    columns = int(np.ceil(view.store.floor.width_m / cell_m))
+    rows = int(np.ceil(view.store.floor.depth_m / cell_m))
+    inside = heat[heat["column"].between(0, columns - 1) & heat["row"].between(0, rows - 1)]
+    grid = np.zeros((rows, columns))
+    grid[inside["row"], inside["column"]] = inside["person_s"] / cell_m**2
+    coarse = max(round(1.0 / cell_m), 1)  # an arrow a metre
+    walking = inside.dropna(subset=["dx"])
+    by_metre = (
+        walking.assign(c=walking["column"] // coarse, r=walking["row"] // coarse)
+        .groupby(["r", "c"])[["dx", "dy"]]
+        .mean()
+    )
+    arrows = []
+    for (row, column), (dx, dy) in zip(by_metre.index, by_metre.to_numpy(), strict=True):
+        length = float(np.hypot(dx, dy))
+        if length > 0.2:
+            x, y = (column + 0.5) * coarse * cell_m, (row + 0.5) * coarse * cell_m
+            arrows.append((x - 0.35 * dx / length, y - 0.35 * dy / length, 0.7 * dx / length, 0.7 * dy / length))
+    return grid, arrows
+
+
+def _flows(view: View) -> None:
+    flows = queries.transitions(view.scope)
+    if flows is None or flows.empty:
+        st.info("Nobody went from one zone to another.", icon=":material/route:")
+        return
+    kind = segmented("flows", "Picture", ["Ranks", "Matrix"], "Ranks", label_visibility="collapsed")
+    names = {**view.zone_names, "(in)": "Comes in", "(out)": "Leaves"}
+    if kind == "Matrix":
+        matrix = flows.pivot(index="source", columns="target", values="people").fillna(0)
+        share = matrix.div(matrix.sum(axis=1), axis=0) * 100
+        share = share.rename(index=names, columns=names)
+        figure = go.Figure(
+            go.Heatmap(
+                z=share.to_numpy(),
+                x=share.columns,
+                y=share.index,
+                colorscale=theme.SEQUENTIAL,
+                xgap=2,
+                ygap=2,
+                text=share.round(0).astype(int).to_numpy(),
+                texttemplate="%{text}",
+                hovertemplate="%{y} → %{x}: %{z:.0f} % of those who leave %{y}<extra></extra>",
+                colorbar={"title": {"text": "% of the row", "side": "right"}, "thickness": 12},
+            )
+        )
+        theme.style(figure, 440)
+        figure.update_yaxes(autorange="reversed", title_text="From", showgrid=False)
+        figure.update_xaxes(title_text="Straight to", showgrid=False)
+    else:
+        figure = _sankey(flows, names)
+    st.plotly_chart(figure, key="flows", config={"displayModeBar": False}, alt="Flows between zones")
+    downloads("flows", flows, view)
+
+
+def _sankey(flows: pd.DataFrame, names: dict[str, str]) -> go.Figure:
+    """First zones on the left, last on the right: in -> zone, zone -> zone (right), zone -> out."""
+    strongest = flows.nlargest(36, "people")
+    inner = [zone for zone in names if zone in set(strongest["source"]) | set(strongest["target"]) and zone[0] != "("]
+    left = {zone: number + 1 for number, zone in enumerate(inner)}
+    right = {zone: number + 1 + len(inner) for number, zone in enumerate(inner)}
+    labels = ["Comes in", *[names[z] for z in inner], *[names[z] for z in inner], "Leaves"]
+    end = len(labels) - 1
+    source, target, people, colour = [], [], [], []
+    for one in strongest.itertuples():
+        if one.source == "(in)":
+            pair = (0, left.get(one.target))
+        elif one.target == "(out)":
+            pair = (right.get(one.source), end)
+        else:
+            pair = (left.get(one.source), right.get(one.target))
+        if None not in pair:
+            source.append(pair[0])
+            target.append(pair[1])
+            people.append(one.people)
+            number = inner.index(one.target if one.source == "(in)" else one.source)
+            red, green, blue = (int(theme.CATEGORICAL[number % 8][i : i + 2], 16) for i in (1, 3, 5))
+            colour.append(f"rgba({red},{green},{blue},0.35)")
+    paint = [theme.GREY, *[theme.CATEGORICAL[i % 8] for i in range(len(inner))] * 2, theme.GREY]
+    figure = go.Figure(
+        go.Sankey(
+            arrangement="snap",
+            node={"label": labels, "color": paint, "pad": 14, "thickness": 12, "line": {"width": 0}},
+            link={"source": source, "target": target, "value": people, "color": colour},
+            textfont={"color": theme.ink(), "size": 12},
+        )
+    )
+    return theme.style(figure, 440, margin={"l": 8, "r": 8, "t": 12, "b": 16})
+
+
+def _tracks(view: View) -> None:
+    clock = view.clock
+    seen = queries.zone_series(view.scope, 15)
+    if seen is None or seen.empty:
+        st.info("Nothing was observed on this day.", icon=":material/visibility_off:")
+        return
+    total = seen[seen["coverage"] > 0].groupby("time")["occupancy"].sum()
+    if total.empty:
+        st.info("Nothing was observed on this day.", icon=":material/visibility_off:")
+        return
+    labels = {clock.clock(float(clock.elapsed([time.value // 1000])[0])): time for time in total.index}
+    fullest = next(label for label, time in labels.items() if time == total.idxmax())
+
+    def allowed(text: str) -> str:
+        if text not in labels:
+            raise ValueError(text)
+        return text
+
+    chosen = st.select_slider(
+        "Quarter of an hour",
+        list(labels),
+        value=remembered("quarter", fullest, allowed),
+        key=f"quarter.{view.store.id}.{view.day}",
+    )
+    remember("quarter", chosen)
+    start = labels[chosen].to_pydatetime()
+    ways = queries.tracks(view.scope, start, start + timedelta(minutes=15))
+    if ways is None:
+        _without_positions(view)
+        return
+    figure = plan.empty_plan(view.store, 400)
+    plan.add_zone_outlines(figure, view.store)
+    people = list(ways["person_id"].unique())
+    for number, person in enumerate(people[:MOST_TRACKS]):
+        one = ways[ways["person_id"] == person]
+        local = one["time"].dt.tz_convert(view.store.timezone).dt.strftime("%H:%M:%S")
+        figure.add_trace(
+            go.Scatter(
+                x=one["x"],
+                y=one["y"],
+                mode="lines",
+                customdata=local,
+                opacity=0.8,
+                line={"color": theme.CATEGORICAL[number % 8], "width": 1.8, "shape": "spline", "smoothing": 0.6},
+                hovertemplate=f"person {person}<br>%{{customdata}}<extra></extra>",
+            )
+        )
+        figure.add_trace(
+            go.Scatter(
+                x=one["x"].tail(1),
+                y=one["y"].tail(1),
+                mode="markers",
+                hoverinfo="skip",
+                marker={"color": theme.CATEGORICAL[number % 8], "size": 8, "line": {"color": "white", "width": 1}},
+            )
+        )
+    st.plotly_chart(figure, key="tracks", config={"displayModeBar": False}, alt="Ways of people on the floor")
+    left_out = f", {len(people) - MOST_TRACKS} more not drawn" if len(people) > MOST_TRACKS else ""
+    st.caption(f"{len(people)} people from {chosen} on{left_out}; a dot marks where each was last.")
+    downloads("tracks", ways, view)
+
+
+def _paths(view: View) -> None:
+    paths = queries.common_paths(view.scope)
+    if paths is None or paths.empty:
+        st.info("Nobody visited a zone on this day.", icon=":material/route:")
+        return
+    table = pd.DataFrame(
+        {
+            "Way": [" → ".join(view.zone_names.get(zone, zone) for zone in path) for path in paths["path"]],
+            "People": paths["people"],
+            "Time": [duration(value) for value in paths["stay_s"]],
+        }
+    )
+    st.dataframe(
+        table,
+        hide_index=True,
+        height=455,
+        key="paths.table",
+        column_config={
+            "Way": st.column_config.TextColumn(width="large"),
+            "People": st.column_config.ProgressColumn(format="%d", max_value=int(table["People"].max()), width="small"),
+            "Time": st.column_config.TextColumn(help=definitions.STAY, width="small"),
+        },
+    )
+    downloads("paths", table, view)

@@ -1,0 +1,286 @@
+"""Data quality: what the cameras saw, what they missed, how sure identities are, and how the processing went."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from dashboards import charts, definitions, queries, theme
+from dashboards.page import LOW_COVERAGE, View, card, downloads, duration, open_view
+
+
+def render() -> None:
+    """Draw the page."""
+    view = open_view("Data quality", days="span")
+    runs, cameras = queries.runs(view.scope), queries.cameras(view.scope)
+    assert runs is not None and cameras is not None  # open_view stops where there is no day
+    _headline(view, runs, cameras)
+    with card("Coverage by camera and day", definitions.COVERAGE):
+        _coverage(view, cameras)
+    left, right = st.columns(2, gap="medium")
+    with left, card("Gaps", "Spans in which a camera should have seen and did not."):
+        _gaps(view, cameras)
+    with right, card(f"Coverage through {view.day:%a} {view.day.day} {view.day:%b}", definitions.COVERAGE):
+        _hours(view)
+    left, right = st.columns(2, gap="medium")
+    with left, card("How sure identities are", definitions.CONFIDENCE):
+        _confidence(view)
+    with (
+        right,
+        card("Models", "The models that ran, by the sha256 of their weights. A change of model is a change of ruler."),
+    ):
+        _models(view, runs)
+    with card("Runs", "Each store-day's processing, newest first."):
+        _history(view, runs)
+
+
+def _headline(view: View, runs: pd.DataFrame, cameras: pd.DataFrame) -> None:
+    expected, seen = cameras["seconds_expected"].sum(), cameras["seconds_seen"].sum()
+    gaps = int(cameras["gaps"].map(len).sum())
+    low = int((runs["coverage"] < LOW_COVERAGE).sum())
+    visits = queries.zone_visits(view.scope, view.store.counting.engaged_s)
+    total, truncated = (0, 0) if visits is None else (int(visits["visits"].sum()), int(visits["truncated"].sum()))
+    cells = st.columns(5, gap="small")
+    trend = runs.sort_values("date")["coverage"].fillna(0).mul(100).tolist()
+    cells[0].metric(
+        "Coverage",
+        f"{seen / expected:.2%}" if expected else "-",
+        help=definitions.COVERAGE,
+        border=True,
+        chart_data=trend if len(trend) > 2 else None,
+        height="stretch",
+    )
+    cells[1].metric(
+        "Days under 95 %", f"{low} of {len(runs)}", help=definitions.COVERAGE, border=True, height="stretch"
+    )
+    cells[2].metric(
+        "Gaps", f"{gaps:,}", help="Spans in which a camera should have seen and did not.", border=True, height="stretch"
+    )
+    cells[3].metric(
+        "Truncated visits",
+        f"{truncated / total:.1%}" if total else "-",
+        help=definitions.DWELL,
+        border=True,
+        height="stretch",
+    )
+    cells[4].metric(
+        "Processing a day",
+        duration(runs["seconds"].median()),
+        height="stretch",
+        border=True,
+        help="Median over the days, from start to finish of the run.",
+    )
+
+
+def _coverage(view: View, cameras: pd.DataFrame) -> None:
+    grid = cameras.pivot_table(index="camera", columns="date", values="coverage", aggfunc="min")
+    if grid.empty:
+        st.info("The runs name no camera.", icon=":material/videocam_off:")
+        return
+    days = pd.date_range(view.scope.first, view.scope.last)
+    grid.columns = pd.to_datetime(grid.columns)
+    grid = grid.reindex(columns=days) * 100
+    figure = go.Figure(
+        go.Heatmap(
+            z=grid.to_numpy(),
+            x=days,
+            y=grid.index,
+            colorscale=theme.SEQUENTIAL,
+            zmin=min(80, float(np.nanmin(grid))),
+            zmax=100,
+            xgap=2,
+            ygap=2,
+            colorbar={"title": {"text": "% seen", "side": "right"}, "thickness": 12},
+            hovertemplate="%{y}, %{x|%a %d %b}: %{z:.1f} %<extra></extra>",
+        )
+    )
+    theme.style(figure, 110 + 42 * len(grid))
+    figure.update_xaxes(tickformat="%a %d %b", showgrid=False)
+    figure.update_yaxes(type="category", showgrid=False)
+    st.plotly_chart(figure, key="coverage", config={"displayModeBar": False}, alt="Coverage of each camera by day")
+    st.caption("Empty days: closed, or not processed.")
+    downloads("coverage", cameras.drop(columns="gaps"), view)
+
+
+def gap_table(view: View, cameras: pd.DataFrame) -> pd.DataFrame:
+    """A row a gap, longest first, times on the store's clock."""
+    zone, rows = view.store.timezone, []
+    for row in cameras.itertuples():
+        for gap in row.gaps:
+            start, end = (pd.Timestamp(gap[name]) for name in ("start", "end"))
+            start, end = (t.tz_localize("UTC") if t.tzinfo is None else t for t in (start, end))
+            rows.append(
+                {
+                    "Day": row.date,
+                    "Camera": row.camera,
+                    "From": start.tz_convert(zone).strftime("%H:%M:%S"),
+                    "To": end.tz_convert(zone).strftime("%H:%M:%S"),
+                    "Minutes": (end - start).total_seconds() / 60,
+                    "Reason": gap["reason"],
+                }
+            )
+    table = pd.DataFrame(rows, columns=["Day", "Camera", "From", "To", "Minutes", "Reason"])
+    return table.sort_values("Minutes", ascending=False, ignore_index=True)
+
+
+def _gaps(view: View, cameras: pd.DataFrame) -> None:
+    table = gap_table(view, cameras)
+    if table.empty:
+        st.success("No gap in these days.", icon=":material/check_circle:")
+        return
+    st.dataframe(
+        table,
+        hide_index=True,
+        height=290,
+        key="gaps.table",
+        column_config={
+            "Day": st.column_config.DateColumn(format="ddd D MMM"),
+            "Minutes": st.column_config.NumberColumn(format="%.1f"),
+        },
+    )
+    st.caption(f"Times: {view.store.timezone}.")
+    downloads("gaps", table, view)
+
+
+def _hours(view: View) -> None:
+    day = view.scope.at(view.day)
+    series = queries.zone_series(day, 10)
+    if series is None or series.empty:
+        st.info("Nothing was observed on this day.", icon=":material/visibility_off:")
+        return
+    clock = view.clock
+    covered = series.loc[series["coverage"] > 0, "time"]
+    if covered.empty:
+        st.info("Nothing was observed on this day.", icon=":material/visibility_off:")
+        return
+    series = series[series["time"].between(covered.min(), covered.max())]
+    grid = (
+        series.assign(step=clock.elapsed(series["time"])).pivot(index="zone", columns="step", values="coverage") * 100
+    )
+    names = [view.zone_names.get(zone, zone) for zone in grid.index]
+    labels = [clock.clock(float(step)) for step in grid.columns]
+    figure = go.Figure(
+        go.Heatmap(
+            z=grid.to_numpy(),
+            x=grid.columns + 1 / 12,
+            y=names,
+            customdata=np.tile(labels, (len(names), 1)),
+            colorscale=theme.SEQUENTIAL,
+            zmin=0,
+            zmax=100,
+            colorbar={"title": {"text": "% seen", "side": "right"}, "thickness": 12},
+            hovertemplate="%{y}, %{customdata}: %{z:.0f} %<extra></extra>",
+            ygap=2,
+        )
+    )
+    theme.style(figure, 330)
+    elapsed = grid.columns.to_numpy(dtype=float)
+    charts.day_axis(figure, clock, float(elapsed.min()), float(elapsed.max()) + 1 / 6)
+    figure.update_yaxes(type="category", showgrid=False)
+    st.plotly_chart(figure, key="hours", config={"displayModeBar": False}, alt="Coverage of each zone through the day")
+
+
+def _confidence(view: View) -> None:
+    found = queries.confidence(view.scope)
+    if found is None or found.empty:
+        st.info(
+            "These days hold no table of identities: it is kept as long as the embeddings behind it, and simulated "
+            "months keep a few days only.",
+            icon=":material/group:",
+        )
+        return
+    figure = go.Figure(
+        go.Bar(
+            x=found["confidence"] + 0.025,
+            y=found["tracks"],
+            width=0.045,
+            marker_color=theme.BLUE,
+            hovertemplate="%{y:,} tracks<extra></extra>",
+        )
+    )
+    theme.style(figure, 280, showlegend=False)
+    figure.update_xaxes(range=[0, 1], title_text="Confidence that the track is this person")
+    figure.update_yaxes(title_text="Tracks")
+    st.plotly_chart(figure, key="confidence", config={"displayModeBar": False}, alt="Identity confidence")
+    unsure = found.loc[found["confidence"] < 0.5, "tracks"].sum() / found["tracks"].sum()
+    st.caption(f"{unsure:.1%} of the tracks are joined with a confidence under 0.5.")
+    downloads("confidence", found, view)
+
+
+def _models(view: View, runs: pd.DataFrame) -> None:
+    rows = [
+        {"Model": model["name"], "sha256": model["sha256"], "Day": row.date}
+        for row in runs.itertuples()
+        for model in row.models
+    ]
+    if not rows:
+        simulated = bool(runs["simulated"].any())
+        st.info(
+            "No model ran: these days are simulated." if simulated else "The runs name no model.",
+            icon=":material/memory:",
+        )
+        return
+    table = pd.DataFrame(rows).groupby(["Model", "sha256"], as_index=False)["Day"].agg(["min", "max", "count"])
+    table.columns = ["Model", "sha256", "First day", "Last day", "Days"]
+    st.dataframe(table, hide_index=True, key="models.table")
+    if table["Model"].nunique() < len(table) or runs["config_sha256"].nunique() > 1:
+        st.caption(
+            f"{runs['config_sha256'].nunique()} versions of store.yaml in these days: compare across them with care."
+        )
+
+
+def _history(view: View, runs: pd.DataFrame) -> None:
+    zone = view.store.timezone
+    table = pd.DataFrame(
+        {
+            "Day": runs["date"],
+            "Run": runs["run_id"],
+            "Finished": runs["finished"].dt.tz_convert(zone).dt.strftime("%Y-%m-%d %H:%M"),
+            "Seconds": runs["seconds"],
+            "Coverage": runs["coverage"] * 100,
+            "Problems": [len(problems) for problems in runs["problems"]],
+            "Simulated": runs["simulated"],
+            "Code": runs["code_version"],
+            "Configuration": runs["config_sha256"].str[:12],
+        }
+    )
+    st.dataframe(
+        table,
+        hide_index=True,
+        height=320,
+        key="runs.table",
+        column_config={
+            "Day": st.column_config.DateColumn(format="ddd D MMM YYYY"),
+            "Seconds": st.column_config.NumberColumn(format="%.1f"),
+            "Coverage": st.column_config.ProgressColumn(format="%.1f %%", max_value=100, help=definitions.COVERAGE),
+        },
+    )
+    stages = stage_seconds(runs)
+    if not stages.empty:
+        figure = go.Figure()
+        for number, stage in enumerate(stages.columns.drop("date")):
+            figure.add_bar(
+                x=stages["date"],
+                y=stages[stage],
+                name=stage,
+                marker_color=theme.CATEGORICAL[number % 8],
+                hovertemplate=f"{stage}: %{{y:.2f}} s<extra></extra>",
+            )
+        theme.style(figure, 240, barmode="stack", hovermode="x unified")
+        figure.update_xaxes(tickformat="%a %d %b")
+        figure.update_yaxes(title_text="Seconds of processing")
+        st.plotly_chart(figure, key="stages", config={"displayModeBar": False}, alt="Processing time by stage")
+    downloads("runs", table, view)
+
+
+def stage_seconds(runs: pd.DataFrame) -> pd.DataFrame:
+    """Processing seconds by day and stage: date, then a column a stage."""
+    rows = []
+    for row in runs.itertuples():
+        stages = row.stage_seconds
+        pairs = stages.items() if isinstance(stages, dict) else [(item["key"], item["value"]) for item in stages]
+        rows.append({"date": pd.Timestamp(row.date), **dict(pairs)})
+    frame = pd.DataFrame(rows)
+    return frame if len(frame.columns) > 1 else pd.DataFrame()
