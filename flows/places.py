@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -80,10 +81,12 @@ class Paths:
     def __len__(self) -> int:
         return len(self.person)
 
-    @property
+    @cached_property
     def stay_bounds(self) -> np.ndarray:
         """First row of each stay and, at the end, N."""
-        return np.flatnonzero(np.concatenate([[True], np.diff(self.stay) != 0, [True]])) if len(self) else np.zeros(1)
+        if not len(self):
+            return np.zeros(1, np.int64)
+        return np.flatnonzero(np.concatenate([[True], np.diff(self.stay) != 0, [True]]))
 
 
 def paths(trajectories: pd.DataFrame, plane: str, max_hidden_s: float) -> Paths:

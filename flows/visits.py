@@ -133,7 +133,8 @@ def _join_pieces(stay: np.ndarray, row: np.ndarray, begin: np.ndarray, end: np.n
 
 
 def _usual_edge(own: Paths) -> int:
-    steps = np.diff(own.time_us)[own.stay[1:] == own.stay[:-1]][:100_000]
+    time_us, stay = own.time_us[:100_000], own.stay[:100_000]
+    steps = np.diff(time_us)[stay[1:] == stay[:-1]]
     return max(round(EDGE_S * SECOND_US), round(1.1 * float(np.median(steps))) if len(steps) else 0)
 
 
