@@ -20,6 +20,7 @@ from detection.boxes import fitting_size, letterbox
 from detection.ultralytics_settings import import_ultralytics
 
 SIZE_LIMIT_MB = 8.0
+USUAL_CONFIDENCE = 0.25
 
 
 class ExportError(RuntimeError):
@@ -41,6 +42,7 @@ def export_detector(
     calibration: Sequence[str | Path],
     *,
     image_size: int = 640,
+    operating_score: float = USUAL_CONFIDENCE,
 ) -> Exported:
     """Write FOLDER/NAME_openvino_model (INT8) and FOLDER/NAME.onnx (float).
 
@@ -48,6 +50,8 @@ def export_detector(
         weights: ultralytics checkpoint (.pt) that training wrote.
         calibration: 100 to 300 pictures like those of the cameras; ranges of the INT8 activations are taken from them.
         image_size: longer side of the calibration pictures.
+        operating_score: the score, chosen on validation pictures, from which on boxes are wanted. Scores are shifted so
+            that it becomes 0.25, the confidence that everybody uses; their order stays.
 
     Raises:
         ExportError: nncf is missing, no calibration pictures, or a file is over 8 MB.
@@ -61,8 +65,10 @@ def export_detector(
         copy = Path(scratch) / f"{name}.pt"
         shutil.copy(weights, copy)
         settings: dict[str, Any] = {"dynamic": True, "imgsz": image_size, "device": "cpu"}
-        onnx = Path(ultralytics.YOLO(str(copy)).export(format="onnx", simplify=False, **settings))
-        floats = Path(ultralytics.YOLO(str(copy)).export(format="openvino", **settings))
+        trained = ultralytics.YOLO(str(copy))
+        shift_scores(trained.model.model[-1], operating_score)
+        onnx = Path(trained.export(format="onnx", simplify=False, **settings))
+        floats = Path(trained.export(format="openvino", **settings))
         target = folder / f"{name}_openvino_model"
         target.mkdir(exist_ok=True)
         _quantize(floats, target / f"{name}.xml", [_planes(path, image_size) for path in calibration])
@@ -72,6 +78,16 @@ def export_detector(
         if path.stat().st_size > SIZE_LIMIT_MB * 1e6:
             raise ExportError(f"{path} has {path.stat().st_size / 1e6:.1f} MB, more than {SIZE_LIMIT_MB:g}")
     return Exported(target, folder / f"{name}.onnx")
+
+
+def shift_scores(head: Any, operating_score: float) -> None:
+    """Move the class biases of a YOLOv8 head (`cv3`) so that `operating_score` becomes 0.25."""
+    import torch
+
+    logits = torch.logit(torch.tensor([USUAL_CONFIDENCE, operating_score]))
+    with torch.no_grad():
+        for branch in head.cv3:
+            branch[-1].bias += logits[0] - logits[1]
 
 
 def store_as_fp16(source: Path, target: Path) -> None:

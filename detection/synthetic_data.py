@@ -123,7 +123,7 @@ def through_codec(pictures: list[np.ndarray], crf: int) -> list[np.ndarray]:
             video.mux(stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="bgr24")))
         video.mux(stream.encode(None))
     file.seek(0)
-    with av.open(file) as coded:
+    with av.open(file, "r") as coded:
         return [frame.to_ndarray(format="bgr24") for frame in coded.decode(video=0)]
 
 
