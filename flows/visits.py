@@ -12,8 +12,7 @@ from detection.zones import points_in_polygon
 from flows.places import SECOND_US, Paths, Window, Zone, observed_spans, paths, timestamps
 
 EDGE_S = 0.5
-"""A path that ends so near to the end of what was observed is held to have reached it; where people are looked at less
-often than that, it is the time between two looks."""
+"""A path that ends so near to the end of what was observed is held to have reached it."""
 
 
 class Spans(NamedTuple):
@@ -33,7 +32,7 @@ def zone_visits(
     observed: Mapping[str, Sequence[Sequence[float]]] | None = None,
     hysteresis_s: float = 1.0,
     max_hidden_s: float = 20.0,
-    edge_s: float | None = None,
+    edge_s: float = EDGE_S,
 ) -> pd.DataFrame:
     """Visits: a person is in a zone from when their foot point crosses its border inward until it crosses outward.
 
@@ -49,8 +48,8 @@ def zone_visits(
         window: [from, to) in UTC microseconds.
         observed: by zone id, the spans (from_us, to_us[, share]) in which it was observed; a zone left out was observed
             for the whole window.
-        edge_s: a stay that begins or ends at most so near to an end of what was observed reaches it; None: EDGE_S,
-            or the time between two places where that is longer.
+        edge_s: a stay that begins or ends at most so near to an end of what was observed reaches it. Where people are
+            looked at less often than that, give a little more than the time between two looks.
 
     Returns:
         Rows of the lake's table `visits`: person_id, role, zone, enter, exit, dwell_s, truncated; ordered by zone,
@@ -64,8 +63,7 @@ def zone_visits(
             by_plane[zone.plane] = paths(trajectories, zone.plane, max_hidden_s)
         own = by_plane[zone.plane]
         spans = observed_spans(None if observed is None else observed.get(zone.id), window)
-        edge_us = round(edge_s * SECOND_US) if edge_s is not None else _usual_edge(own)
-        inside = _reach_edges(inside_spans(own, zone.polygon), own, spans, edge_us)
+        inside = _reach_edges(inside_spans(own, zone.polygon), own, spans, round(edge_s * SECOND_US))
         found.append(_visits(own, zone.id, _observed_only(_with_hysteresis(inside, hysteresis_us), spans), spans))
     return pd.concat(found, ignore_index=True) if found else _visits_table([], [], [], [], [], [])
 
@@ -130,12 +128,6 @@ def _join_pieces(stay: np.ndarray, row: np.ndarray, begin: np.ndarray, end: np.n
     first = np.flatnonzero(new)
     last = np.append(first[1:], len(stay)) - 1 if len(stay) else first
     return Spans(stay[first], row[first], begin[first], end[last])
-
-
-def _usual_edge(own: Paths) -> int:
-    time_us, stay = own.time_us[:100_000], own.stay[:100_000]
-    steps = np.diff(time_us)[stay[1:] == stay[:-1]]
-    return max(round(EDGE_S * SECOND_US), round(1.1 * float(np.median(steps))) if len(steps) else 0)
 
 
 def _reach_edges(spans: Spans, own: Paths, observed: np.ndarray, edge_us: int) -> Spans:

@@ -271,6 +271,6 @@ def test_observed_spans_are_joined_clipped_and_sorted() -> None:
 def test_a_stay_up_to_the_last_look_of_a_slow_camera_is_truncated() -> None:
     """Looked at every 5 s: the last look is up to 5 s before the end of what was observed."""
     observed = {"zone": [(DAY, DAY + 100 * S), (DAY + 200 * S, WINDOW[1])]}
-    visits = zone_visits(walk(np.arange(30, 96, 5), np.full(14, 3.0)), [AISLE], WINDOW, observed=observed)
+    visits = zone_visits(walk(np.arange(30, 96, 5), np.full(14, 3.0)), [AISLE], WINDOW, observed=observed, edge_s=5.5)
     assert spans(visits) == [(30.0, 100.0)]
     assert visits["truncated"].tolist() == [True]
