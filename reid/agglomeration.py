@@ -3,7 +3,10 @@
 The score of two groups is the mean evidence over all pairs of their members; a pair that can never be one person keeps
 its groups apart for good. Average linkage is reducible (Bruynooghe 1977): all pairs of groups that are each other's
 best partner can be merged at once, with the result of merging one best pair at a time; so it needs no matrix, and with
-one order over all edges it is deterministic. Pairs that were not looked at count with the mean evidence of such pairs.
+one order over all edges it is deterministic.
+
+Pairs that were not looked at (beyond the nearest neighbours of a large day) count with the evidence of their mean
+cosine, which is known without them: that of all pairs follows from the groups' summed embeddings.
 """
 
 from __future__ import annotations
@@ -12,64 +15,80 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from reid.appearance import Appearance, log_quality
 from reid.lifetimes import Lifetimes
 
-FIELDS = ("first", "second", "evidence", "pairs", "compared", "forbidden")
+FIELDS = ("first", "second", "evidence", "pairs", "compared", "similarity", "forbidden")
 
 
 @dataclass(frozen=True)
 class Edges:
     """K pairs of nodes, first < second int64 (K,). evidence (K,): summed log-likelihood ratio over `pairs` (K,) pairs
-    of members, `compared` (K,) of which have embeddings on both sides; forbidden bool (K,): can never be one person."""
+    of members, `compared` (K,) of which have embeddings on both sides, their cosines summing to `similarity` (K,);
+    forbidden bool (K,): can never be one person."""
 
     first: np.ndarray
     second: np.ndarray
     evidence: np.ndarray
     pairs: np.ndarray
     compared: np.ndarray
+    similarity: np.ndarray
     forbidden: np.ndarray
-
-
-@dataclass(frozen=True)
-class Unseen:
-    """Evidence of a pair that has no edge: `unlike` where both sides have an embedding, else `absent`."""
-
-    unlike: float
-    absent: float
 
 
 def merge_edges(count: int, edges: Edges) -> Edges:
     """One edge a pair: sums added, forbidden if any is. `count`: number of nodes."""
     low, high = np.minimum(edges.first, edges.second), np.maximum(edges.first, edges.second)
     key, inverse = np.unique(low * count + high, return_inverse=True)
-    sums = (np.bincount(inverse, weights=getattr(edges, n), minlength=len(key)) for n in FIELDS[2:5])
-    evidence, pairs, compared = sums
+    sums = (np.bincount(inverse, weights=getattr(edges, n), minlength=len(key)) for n in FIELDS[2:6])
     forbidden = np.zeros(len(key), bool)
     forbidden[inverse[edges.forbidden]] = True
-    return Edges(key // count, key % count, evidence, pairs, compared, forbidden)
+    return Edges(key // count, key % count, *sums, forbidden)
 
 
 class Grouping:
     """Nodes joined so far. `group`: int64 (T,), each node's group, named after one of its nodes."""
 
-    def __init__(self, embedded: np.ndarray, edges: Edges, unseen: Unseen, lifetimes: Lifetimes | None = None) -> None:
-        """embedded: bool (T,), which nodes have an embedding; edges: each pair once; lifetimes: what is known of births
-        and deaths, used once nothing else joins any more."""
-        self.count = len(embedded)
+    def __init__(
+        self,
+        embedding: np.ndarray,
+        weight: np.ndarray,
+        edges: Edges,
+        looks: Appearance,
+        lifetimes: Lifetimes | None = None,
+    ) -> None:
+        """embedding: (T, D) unit rows, 0 where there is none; weight: (T,), quality, 0 there; edges: each pair once;
+        lifetimes: what is known of births and deaths, used once nothing else joins any more."""
+        self.count = len(weight)
         self.group = np.arange(self.count)
         self.size = np.ones(self.count)
-        self.embedded = embedded.astype(float)
-        self.edges, self.unseen = edges, unseen
+        self.embedded = (weight > 0).astype(float)
+        self.sums = embedding.copy()
+        self.qualities = np.where(weight > 0, log_quality(weight), 0.0)
+        self.edges, self.looks = edges, looks
         self.lifetimes, self.closed_world = lifetimes, False
 
     def score(self, edges: Edges) -> np.ndarray:
         """Log odds that two groups are one person; -inf where forbidden."""
         a, b = edges.first, edges.second
-        score = mean_evidence(edges, self.size[a] * self.size[b], self.embedded[a] * self.embedded[b], self.unseen)
+        comparable = self.embedded[a] * self.embedded[b]
+        unlike = self.unlike(edges, comparable)
+        score = mean_evidence(edges, self.size[a] * self.size[b], comparable, unlike, self.looks.absent)
         if self.closed_world and self.lifetimes is not None:
             score += self.lifetimes.saved(a, b)
         score[edges.forbidden] = -np.inf
         return score
+
+    def unlike(self, edges: Edges, comparable: np.ndarray) -> np.ndarray:
+        """Mean evidence (K,) of looks of those pairs of members that were not compared; 0 where all were."""
+        evidence = np.zeros(len(comparable))
+        rows = np.flatnonzero((comparable > edges.compared) & ~edges.forbidden)
+        a, b = edges.first[rows], edges.second[rows]
+        total = np.einsum("nd,nd->n", self.sums[a], self.sums[b])
+        similarity = (total - edges.similarity[rows]) / (comparable[rows] - edges.compared[rows])
+        quality = np.minimum(self.qualities[a] / self.embedded[a], self.qualities[b] / self.embedded[b])
+        evidence[rows] = self.looks.evidence(similarity, np.exp(quality))
+        return evidence
 
     def join(self) -> np.ndarray:
         """Merge until no pair of groups is better off as one. Returns `group`."""
@@ -103,6 +122,8 @@ class Grouping:
         self.group = names[self.group]
         self.size[kept] += self.size[gone]
         self.embedded[kept] += self.embedded[gone]
+        self.sums[kept] += self.sums[gone]
+        self.qualities[kept] += self.qualities[gone]
         if self.lifetimes is not None:
             self.lifetimes = self.lifetimes.merged(kept, gone)
         edges = self.edges
@@ -117,8 +138,13 @@ class Grouping:
         return np.concatenate([score[still], self.score(new)])
 
 
-def mean_evidence(edges: Edges, pairs: np.ndarray, comparable: np.ndarray, unseen: Unseen) -> np.ndarray:
-    """Mean over all `pairs` (K,) of members, `comparable` (K,) of which have embeddings on both sides."""
-    unlike = comparable - edges.compared
-    absent = (pairs - comparable) - (edges.pairs - edges.compared)
-    return (edges.evidence + unlike * unseen.unlike + absent * unseen.absent) / pairs
+def mean_evidence(
+    edges: Edges, pairs: np.ndarray, comparable: np.ndarray, unlike: np.ndarray | float, absent: float
+) -> np.ndarray:
+    """Mean (K,) over all `pairs` (K,) of members, `comparable` (K,) of which have embeddings on both sides.
+
+    unlike: of a pair that was not compared although it could be; absent: of a pair without an edge that could not.
+    """
+    left_out = comparable - edges.compared
+    lacking = (pairs - comparable) - (edges.pairs - edges.compared)
+    return (edges.evidence + left_out * unlike + lacking * absent) / pairs

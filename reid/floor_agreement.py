@@ -19,7 +19,10 @@ from scipy.ndimage import gaussian_filter
 
 from reid.tracklets import SECOND_US, Samples, Tracklets
 
-PAIRS_AT_ONCE = 4_000_000
+PAIRS_AT_ONCE = 1_000_000
+SLOT_S = 2.0
+FAR_SIGMAS = 4.0
+FAR_RATIO = -6.0
 END_US = 500_000
 
 
@@ -43,7 +46,7 @@ class FloorModel:
 
 @dataclass(frozen=True)
 class Slots:
-    """Median place of each tracklet in each second: tracklet (P,), slot int64 (P,), xy (P, 2), variance (P,)."""
+    """Median place of each tracklet in each SLOT_S: tracklet (P,), slot int64 (P,), xy (P, 2), variance (P,)."""
 
     tracklet: np.ndarray
     slot: np.ndarray
@@ -51,22 +54,22 @@ class Slots:
     variance: np.ndarray
 
 
-def one_a_second(samples: Samples) -> Slots:
-    """Medians by tracklet and second; samples without a place are left out."""
+def in_slots(samples: Samples) -> Slots:
+    """Medians by tracklet and slot, ordered by slot; samples without a place are left out."""
     keep = np.isfinite(samples.x_m) & np.isfinite(samples.y_m)
     tracklet = samples.tracklet[keep].astype(np.int64)
-    slot = samples.time_us[keep].astype(np.int64) // SECOND_US
+    slot = samples.time_us[keep].astype(np.int64) // round(SLOT_S * SECOND_US)
     sigma = np.zeros(len(tracklet)) if samples.sigma_m is None else np.asarray(samples.sigma_m, float)[keep]
-    order = np.lexsort((slot, tracklet))
+    order = np.lexsort((tracklet, slot))
     tracklet, slot = tracklet[order], slot[order]
     new = np.ones(len(tracklet), bool)
     new[1:] = (np.diff(tracklet) != 0) | (np.diff(slot) != 0)
     group = np.cumsum(new) - 1
     size = np.bincount(group)
+    first = np.concatenate([[0], np.cumsum(size)[:-1]]) if len(size) else size
     columns = []
     for values in (samples.x_m[keep][order], samples.y_m[keep][order]):
         ranked = values[np.lexsort((values, group))].astype(float)
-        first = np.concatenate([[0], np.cumsum(size)[:-1]]) if len(size) else size
         columns.append((ranked[first + (size - 1) // 2] + ranked[first + size // 2]) / 2)
     variance = np.bincount(group, weights=sigma[order] ** 2) / np.maximum(size, 1)
     return Slots(tracklet[new], slot[new], np.column_stack(columns).reshape(-1, 2), variance)
@@ -93,35 +96,31 @@ class Density:
         return self.values[self._cells(xy)]
 
 
-def normal(squared_m2: np.ndarray, variance_m2: np.ndarray | float) -> np.ndarray:
-    """Density of a displacement on the floor, both axes with this variance."""
-    return np.exp(-squared_m2 / (2 * variance_m2)) / (2 * np.pi * variance_m2)
+def log_normal(squared_m2: np.ndarray, variance_m2: np.ndarray | float) -> np.ndarray:
+    """Log density of a displacement on the floor, both axes with this variance."""
+    return -squared_m2 / (2 * variance_m2) - np.log(2 * np.pi * variance_m2)
 
 
 def at_once(slots: Slots, model: FloorModel, density: Density) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Evidence of every pair of tracklets that have places in the same seconds.
+    """Evidence of every pair of tracklets that have places in the same slots.
 
     Returns first (K,), second (K,) with first < second, and the log-likelihood ratio (K,), limited to +-model.limit.
     """
     keys, sums = [], []
     count = int(slots.tracklet.max(initial=0)) + 1
+    common = np.sqrt((1 - model.companion_share) * density.at(slots.xy))
     for one, other in _pairs_in_slots(slots.slot):
-        a, b = slots.tracklet[one], slots.tracklet[other]
-        key = np.minimum(a, b) * count + np.maximum(a, b)
-        squared = ((slots.xy[one] - slots.xy[other]) ** 2).sum(axis=1)
-        variance = slots.variance[one] + slots.variance[other]
-        near = np.log(normal(squared, model.near_m**2 + variance) + 1e-30)
-        hidden = np.log(normal(squared, model.hidden_m**2 + variance) + 1e-30)
-        apart = (1 - model.companion_share) * np.sqrt(density.at(slots.xy[one]) * density.at(slots.xy[other]))
-        apart = np.log(apart + model.companion_share * normal(squared, model.companion_m**2 + variance))
-        unique, inverse = np.unique(key, return_inverse=True)
+        near, hidden = _ratios(slots, common, one, other, model)
+        unique, inverse = np.unique(slots.tracklet[one] * count + slots.tracklet[other], return_inverse=True)
         keys.append(unique)
-        sums.append(np.stack([np.bincount(inverse, weights=w) for w in (near - apart, hidden - apart)]))
+        sums.append(np.stack([np.bincount(inverse, weights=ratio) for ratio in (near, hidden)]))
     if not keys:
         none = np.zeros(0, np.int64)
         return none, none, np.zeros(0)
     key, inverse = np.unique(np.concatenate(keys), return_inverse=True)
-    near, hidden = (np.bincount(inverse, weights=w, minlength=len(key)) for w in np.concatenate(sums, axis=1))
+    near, hidden = (
+        np.bincount(inverse, weights=ratio, minlength=len(key)) * SLOT_S for ratio in np.concatenate(sums, axis=1)
+    )
     ratio = np.logaddexp(
         np.log(1 - model.hidden_share) + near / model.near_correlation_s,
         np.log(model.hidden_share) + hidden / model.hidden_correlation_s,
@@ -129,22 +128,39 @@ def at_once(slots: Slots, model: FloorModel, density: Density) -> tuple[np.ndarr
     return key // count, key % count, np.clip(ratio, -model.limit, model.limit)
 
 
+def _ratios(
+    slots: Slots, common: np.ndarray, one: np.ndarray, other: np.ndarray, model: FloorModel
+) -> tuple[np.ndarray, np.ndarray]:
+    """Log-likelihood ratios of places in one slot, feet seen and feet hidden; FAR_RATIO where they are too far apart
+    for any doubt (most pairs in a large store, which saves the rest of the work)."""
+    off = slots.xy[one] - slots.xy[other]
+    squared = np.einsum("nd,nd->n", off, off)
+    near, hidden = np.full(len(one), 4 * FAR_RATIO), np.full(len(one), FAR_RATIO)
+    close = np.flatnonzero(squared < (FAR_SIGMAS * model.hidden_m) ** 2)
+    one, other, squared = one[close], other[close], squared[close]
+    variance = slots.variance[one] + slots.variance[other]
+    apart = common[one] * common[other]
+    apart += model.companion_share * np.exp(log_normal(squared, model.companion_m**2 + variance))
+    apart = np.log(apart)
+    near[close] = np.maximum(log_normal(squared, model.near_m**2 + variance) - apart, 4 * FAR_RATIO)
+    hidden[close] = np.maximum(log_normal(squared, model.hidden_m**2 + variance) - apart, FAR_RATIO)
+    return near, hidden
+
+
 def _pairs_in_slots(slot: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Rows that share a slot, each pair once, in blocks of bounded size."""
-    order = np.argsort(slot, kind="stable")
-    ordered = slot[order]
-    last = np.searchsorted(ordered, ordered, side="right")
-    partners = last - np.arange(len(order)) - 1
+    """Rows one < other that share a slot, each pair once, in blocks of bounded size. `slot` is in order."""
+    last = np.searchsorted(slot, slot, side="right")
+    partners = last - np.arange(len(slot)) - 1
     ends = np.cumsum(partners)
     start = 0
-    while start < len(order):
+    while start < len(slot):
         before = ends[start - 1] if start else 0
         stop = max(start + 1, int(np.searchsorted(ends, before + PAIRS_AT_ONCE, side="right")))
         sizes = partners[start:stop]
         if sizes.sum():
             one = np.repeat(np.arange(start, stop), sizes)
             offset = np.arange(len(one)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-            yield order[one], order[one + 1 + offset]
+            yield one, one + 1 + offset
         start = stop
 
 
@@ -173,10 +189,10 @@ def in_sequence(
     same_camera = tracklets.camera[before] == tracklets.camera[after]
     error = model.near_m**2 + variance + moved
     hidden_share = np.where(same_camera, 0.5, 1.0) * model.hidden_share
-    same = (1 - hidden_share) * normal(distance**2, error)
-    same += hidden_share * normal(distance**2, error + model.hidden_m**2)
+    same = (1 - hidden_share) * np.exp(log_normal(distance**2, error))
+    same += hidden_share * np.exp(log_normal(distance**2, error + model.hidden_m**2))
     apart = (1 - model.companion_share) * density.at(first[after, :2])
-    apart += model.companion_share * normal(distance**2, model.companion_m**2 + variance + moved)
+    apart += model.companion_share * np.exp(log_normal(distance**2, model.companion_m**2 + variance + moved))
     ratio = np.clip(np.log(same + 1e-30) - np.log(apart), -model.gap_limit, model.gap_limit)
     impossible = distance > model.fastest_m_s * gap_s + 2 * model.hidden_m
     ratio[impossible] = -model.limit

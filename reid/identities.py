@@ -17,9 +17,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from reid.agglomeration import Edges, Grouping, Unseen, mean_evidence
+from reid.agglomeration import Edges, Grouping, mean_evidence
 from reid.appearance import Appearance, fitted
-from reid.floor_agreement import Density, FloorModel, at_once, in_sequence, one_a_second
+from reid.floor_agreement import Density, FloorModel, at_once, in_sequence, in_slots
 from reid.lifetimes import lifetimes_of
 from reid.neighbours import look_alike_pairs
 from reid.tracklets import SECOND_US, Identities, Samples, Tracklets
@@ -66,10 +66,10 @@ def link(
         looks = fit_looks(looks, embedding, weight, places)
     alike = look_alike_pairs(embedding, weight, looks.threshold - 0.25, exact_up_to)
     edges = pair_evidence(places, alike, embedding, weight, looks)
-    unseen = Unseen(typical_evidence(embedding, weight, looks), looks.absent)
     lifetimes = None if doors is None else lifetimes_of(tracklets, samples, doors)
-    group = Grouping(weight > 0, edges, unseen, lifetimes).join()
-    confidence = link_confidence(group, weight > 0, edges, unseen)
+    group = Grouping(embedding, weight, edges, looks, lifetimes).join()
+    unlike = typical_evidence(embedding, weight, looks)
+    confidence = link_confidence(group, weight > 0, edges, unlike, looks.absent)
     return Identities(number_people(group, tracklets, least_seen_s), confidence.astype(np.float32))
 
 
@@ -100,7 +100,7 @@ class PlaceEvidence:
 
 def evidence_of_places(tracklets: Tracklets, samples: Samples, model: FloorModel) -> PlaceEvidence:
     """Pairs seen by one camera at one time (two people for certain), at once by two cameras, or one after the other."""
-    slots = one_a_second(samples)
+    slots = in_slots(samples)
     density = Density(slots.xy)
     first, second, ratio = at_once(slots, model, density)
     across = tracklets.camera[first] != tracklets.camera[second]
@@ -127,9 +127,10 @@ def pair_evidence(
     forbidden = np.zeros(len(key), bool)
     forbidden[inverse[: len(places.ratio)][places.forbidden]] = True
     first, second = key // count, key % count
-    evidence = ratio + looks.evidence(*similarity_of(first, second, embedding, weight))
-    compared = ((weight[first] > 0) & (weight[second] > 0)).astype(float)
-    return Edges(first, second, evidence, np.ones(len(key)), compared, forbidden)
+    similarity, quality = similarity_of(first, second, embedding, weight)
+    evidence = ratio + looks.evidence(similarity, quality)
+    compared = (quality > 0).astype(float)
+    return Edges(first, second, evidence, np.ones(len(key)), compared, np.nan_to_num(similarity), forbidden)
 
 
 def similarity_of(
@@ -181,7 +182,7 @@ def _together(tracklets: Tracklets) -> tuple[np.ndarray, np.ndarray]:
     return np.minimum(first, second), np.maximum(first, second)
 
 
-def link_confidence(group: np.ndarray, embedded: np.ndarray, edges: Edges, unseen: Unseen) -> np.ndarray:
+def link_confidence(group: np.ndarray, embedded: np.ndarray, edges: Edges, unlike: float, absent: float) -> np.ndarray:
     """Probability (T,) that each tracklet is rightly in its group: its log odds with the rest of the group, less those
     of the best other group it could be in; alone: that no other group fits."""
     count = len(group)
@@ -191,12 +192,12 @@ def link_confidence(group: np.ndarray, embedded: np.ndarray, edges: Edges, unsee
     other = group[np.concatenate([edges.second, edges.first])]
     key, inverse = np.unique(node * count + other, return_inverse=True)
     sums = [np.bincount(inverse, weights=np.tile(v, 2), minlength=len(key))
-            for v in (edges.evidence, edges.pairs, edges.compared, edges.forbidden)]  # fmt: skip
+            for v in (edges.evidence, edges.pairs, edges.compared, edges.similarity, edges.forbidden)]  # fmt: skip
     node, other = key // count, key % count
     own = group[node] == other
     pairs, comparable = size[other] - own, (known[other] - own * embedded[node]) * embedded[node]
-    score = mean_evidence(Edges(node, other, *sums), np.maximum(pairs, 1), comparable, unseen)
-    score[sums[3] > 0] = -np.inf
+    score = mean_evidence(Edges(node, other, *sums), np.maximum(pairs, 1), comparable, unlike, absent)
+    score[sums[4] > 0] = -np.inf
     inside, outside = np.full(count, -np.inf), np.full(count, -np.inf)
     np.maximum.at(inside, node[own], score[own])
     np.maximum.at(outside, node[~own], score[~own])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import faiss
 import numpy as np
 
-NEIGHBOURS = 32
+NEIGHBOURS = 48
 
 
 def look_alike_pairs(

@@ -24,7 +24,7 @@ from scipy.optimize import linear_sum_assignment
 
 from detection.floor import FloorCalibration
 from detection.place import Fixture, locate
-from reid.agglomeration import Grouping, Unseen
+from reid.agglomeration import Grouping
 from reid.appearance import Appearance
 from reid.floor_agreement import FloorModel
 from reid.identities import (
@@ -136,8 +136,8 @@ def unconstrained(case: Case, looks: Appearance) -> np.ndarray:
     places = replace(places, forbidden=np.zeros(len(places.first), bool))
     alike = look_alike_pairs(embedding, weight, -1.0, len(weight))
     edges = pair_evidence(places, alike, embedding, weight, looks)
-    unseen = Unseen(looks.absent, looks.absent)
-    group = Grouping(weight > 0, edges, unseen, lifetimes_of(case.tracklets, case.places, case.doors)).join()
+    lifetimes = lifetimes_of(case.tracklets, case.places, case.doors)
+    group = Grouping(embedding, weight, edges, looks, lifetimes).join()
     return number_people(group, case.tracklets, 1.0)
 
 
