@@ -5,7 +5,8 @@
 `tables_s`, `tables_peak_mb`: a store-day of 20 zones, 5,000 people and 3 million positions, from positions and
 identities to all tables in the lake, in a process of its own (peak: its resident memory, input and libraries included).
 `query_ms_50m`: median over the dashboard's queries on zone_counts, each asked anew, in a lake of 50 stores and
-50 million rows; `query_cpu_ms_50m` the processor time of it, on two threads. `query_growth`: exponent of the same questions from 5 to 50 million rows (more days a store).
+50 million rows; `query_cpu_ms_50m` the processor time of it, on two threads. `query_growth`: exponent of the same
+questions from 5 to 50 million rows (more days a store).
 `reference_max_difference_s`: largest difference in person-seconds of any minute from the brute-force reference.
 """
 
