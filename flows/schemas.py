@@ -221,16 +221,12 @@ def _column(values: Any, field: pa.Field) -> pa.Array | pa.ChunkedArray:
         return values if values.type == field.type else values.cast(field.type)
     if isinstance(field.type, pa.FixedSizeListType):
         return _embeddings(values, field.type)
+    if pa.types.is_nested(field.type):  # from the values alone a map can't be told from a list of pairs
+        return pa.array(values, field.type, from_pandas=True)
     array = pa.array(values, from_pandas=True)
     if pa.types.is_timestamp(field.type) and pa.types.is_floating(array.type):
         array = array.cast(pa.int64())  # pandas makes floats of whole numbers beside a missing one, and of no rows
-    return array if array.type == field.type else _cast(array, values, field.type)
-
-
-def _cast(array: pa.Array, values: Any, kind: pa.DataType) -> pa.Array:
-    if pa.types.is_nested(kind):
-        return pa.array(values, kind, from_pandas=True)
-    return array.cast(kind, safe=not pa.types.is_floating(kind))
+    return array if array.type == field.type else array.cast(field.type, safe=not pa.types.is_floating(field.type))
 
 
 def _embeddings(values: Any, kind: pa.FixedSizeListType) -> pa.Array:
