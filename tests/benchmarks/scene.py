@@ -17,10 +17,10 @@ from typing import Any
 import yaml
 from rich.console import Console
 
+from flows.plan import plan_store_day
 from flows.preflight import preflight
 from flows.progress import process_with_progress
 from flows.score import score_lake
-from flows.store_day import plan_store_day
 
 STORE = "scene"
 
