@@ -236,22 +236,15 @@ class _Gathered:
         self._waiting.clear()
 
     def table(self, reader: VideoReader) -> pa.Table:
-        times, boxes, scores, qualities, vectors = [], [], [], [], []
+        rows: list[dict[str, object]] = []
         for number, (time_us, detections) in enumerate(self._frames):
-            for index in range(len(detections.scores)):
+            for index, (box, score) in enumerate(zip(detections.boxes, detections.scores, strict=True)):
                 quality, vector = self._embedded.get((number, index), (None, None))
-                times.append(time_us)
-                boxes.append(detections.boxes[index])
-                scores.append(float(detections.scores[index]))
-                qualities.append(quality)
-                vectors.append(None if vector is None else vector.astype(np.float16))
-            if len(detections.scores) == 0:
-                times.append(time_us)
-                boxes.append([None] * 4)
-                scores.append(None)
-                qualities.append(None)
-                vectors.append(None)
-        columns = {name: [box[column] for box in boxes] for column, name in enumerate(("x1", "y1", "x2", "y2"))}
+                embedding = None if vector is None else vector.astype(np.float16)
+                corners = dict(zip(("x1", "y1", "x2", "y2"), box, strict=True))
+                rows.append({"time_us": time_us, **corners, "score": score, "quality": quality, "embedding": embedding})
+            if len(detections) == 0:
+                rows.append({"time_us": time_us})
         report = reader.report
         notes = {
             "problems": report.problems,
@@ -260,8 +253,7 @@ class _Gathered:
             "picture_size": self._picture_size,
         }
         schema = chunk_schema(self._embedder.dimension).with_metadata({"report": json.dumps(notes)})
-        data = {"time_us": times, **columns, "score": scores, "quality": qualities, "embedding": vectors}
-        return pa.table({name: pa.array(data[name], schema.field(name).type) for name in schema.names}, schema)
+        return pa.Table.from_pylist(rows, schema)
 
 
 def chunk_schema(dimension: int) -> pa.Schema:

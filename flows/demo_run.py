@@ -52,10 +52,10 @@ def beside_truth(summary: DaySummary, truth: Path) -> Table:
     """Counted numbers beside the exact ones of a truth folder; shoppers, hidden or not."""
     people = pd.read_parquet(truth / "people.parquet").set_index("person_id")["role"]
     inside = pd.read_parquet(truth / "positions.parquet")["person_id"].unique()
-    crossings = pd.read_parquet(truth / "footfall.parquet")
-    crossings = crossings[crossings["person_id"].map(people) == "shopper"]["direction"].value_counts()
+    footfall = pd.read_parquet(truth / "footfall.parquet")
+    crossings = footfall[footfall["person_id"].map(people) == "shopper"]["direction"].value_counts().to_dict()
     counts = pd.read_parquet(truth / "zone_counts.parquet")
-    counts = counts[counts["role_filter"] == "shoppers"].groupby("zone")["occupancy_mean"].mean()
+    occupancy = counts[counts["role_filter"] == "shoppers"].groupby("zone")["occupancy_mean"].mean().to_dict()
 
     table = Table("", "counted", "truth", title="beside the truth")
     table.columns[1].justify = table.columns[2].justify = "right"
@@ -63,6 +63,6 @@ def beside_truth(summary: DaySummary, truth: Path) -> Table:
     table.add_row("came in", number(summary.footfall_in), number(int(crossings.get("in", 0))))
     table.add_row("went out", number(summary.footfall_out), number(int(crossings.get("out", 0))))
     for zone in summary.zones:
-        exact = number(float(counts.get(zone.zone, 0.0)), 2)
+        exact = number(float(occupancy.get(zone.zone, 0.0)), 2)
         table.add_row(f"{zone.name}, mean people", number(zone.occupancy_mean, 2), exact)
     return table

@@ -32,7 +32,11 @@ from flows.stores import find_store
 PROGRESS_EVERY_S = 5.0
 
 
-@flow(name="store-day", flow_run_name="{store} {day}", task_runner=ThreadPoolTaskRunner(max_workers=1))
+CHUNKS_AT_ONCE: ThreadPoolTaskRunner[Path] = ThreadPoolTaskRunner(max_workers=1)
+"""The detector uses all cores for a chunk already; chunks side by side would only take memory."""
+
+
+@flow(name="store-day", flow_run_name="{store} {day}", task_runner=CHUNKS_AT_ONCE)  # type: ignore[arg-type]
 def store_day(store: str, day: date | None = None, lake: str | None = None, stores: str | None = None) -> str:
     """Process one store-day into the lake and return its headline.
 
@@ -92,7 +96,9 @@ def finish_task(plan: Plan, files: list[Path]) -> str:
 
 
 def _progress_artifact(plan: Plan, camera: str) -> UUID:
-    return create_progress_artifact(0.0, description=f"{plan.config.id} {plan.day}, camera {camera}")
+    artifact = create_progress_artifact(0.0, description=f"{plan.config.id} {plan.day}, camera {camera}")
+    assert isinstance(artifact, UUID)  # a coroutine only where called from async code
+    return artifact
 
 
 def _share(plan: Plan, number: int) -> tuple[float, float]:

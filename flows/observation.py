@@ -26,12 +26,11 @@ def seen_points(polygon: np.ndarray, calibrations: Mapping[str, FloorCalibration
     points = points[points_in_polygon(points, polygon)]
     if len(points) == 0:
         points = polygon.mean(axis=0, keepdims=True)
-    seen = {}
+    seen: dict[str, np.ndarray] = {}
     for camera, calibration in calibrations.items():
         pixels = calibration.to_pixels(points)
         width, height = calibration.image_size
-        inside = (pixels >= 0) & (pixels <= (width, height))
-        seen[camera] = inside.all(axis=1)
+        seen[camera] = np.all((pixels >= 0) & (pixels <= (width, height)), axis=1)
     return seen
 
 

@@ -81,9 +81,10 @@ def _picture_size_problems(config: StoreConfig, file: Path, found: tuple[CameraD
 
 def _model_problems(config: StoreConfig, file: Path) -> Iterator[Problem]:
     lines = config_lines(file)
-    for section, choice, load in (("detector", config.detector, detector_of), ("reid", config.reid, embedder_of)):
+    loads = {"detector": lambda: detector_of(config.detector), "reid": lambda: embedder_of(config.reid)}
+    for section, load in loads.items():
         try:
-            load(choice)  # type: ignore[operator]
+            load()
         except (ValueError, OSError) as error:
             message = " ".join(str(error).split())
             yield Problem(str(file), f"{section}.model", message, lines.line((section, "model")))

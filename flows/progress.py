@@ -1,14 +1,14 @@
-"""Process a plan on this machine with a bar a camera: video seconds done, speed, time left."""
+"""Process a plan on this machine with a bar a camera: seconds of video done, time taken, time left."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from flows.chunks import SECOND, Chunk, process_chunk
+from flows.chunks import Progress as Tell
 from flows.day_summary import DaySummary
 from flows.plan import Plan
 from flows.store_day import finish_store_day
@@ -19,32 +19,41 @@ def process_with_progress(plan: Plan, console: Console) -> DaySummary:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(bar_width=30),
-        TextColumn("{task.completed:.0f}/{task.total:.0f} s of video"),
+        TextColumn("{task.fields[amount]}"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
     )
+    choices = (plan.config.detector, plan.config.reid)
     with Progress(*columns, console=console) as bars:
-        tasks = _bars(plan, bars)
-        done: dict[str, float] = defaultdict(float)
+        cameras = {camera.id: _CameraBar(bars, plan, camera.id) for camera in plan.config.cameras}
         files: list[Path] = []
         for chunk in plan.chunks:
-            before = done[chunk.camera]
-
-            def tell(camera: str, time_us: int, chunk: Chunk = chunk, before: float = before) -> None:
-                bars.update(tasks[camera], completed=before + (time_us - chunk.from_us) / SECOND)
-
-            files.append(process_chunk(chunk, plan.work, (plan.config.detector, plan.config.reid), tell))
-            done[chunk.camera] = before + (chunk.seconds or 0)
-            bars.update(tasks[chunk.camera], completed=done[chunk.camera])
-        people = bars.add_task("people, tables, lake", total=None)
+            bar = cameras[chunk.camera]
+            files.append(process_chunk(chunk, plan.work, choices, bar.teller(chunk)))
+            bar.finished(chunk)
+        people = bars.add_task("people, tables, lake", total=None, amount="")
         summary = finish_store_day(plan, files)
         bars.update(people, total=1, completed=1)
     return summary
 
 
-def _bars(plan: Plan, bars: Progress) -> dict[str, TaskID]:
-    tasks = {}
-    for camera in plan.config.cameras:
-        own = [chunk for chunk in plan.chunks if chunk.camera == camera.id]
-        tasks[camera.id] = bars.add_task(camera.id, total=sum(chunk.seconds or 0 for chunk in own) or None)
-    return tasks
+class _CameraBar:
+    """A camera's bar. Its length is unknown where a recording does not say how long it is."""
+
+    def __init__(self, bars: Progress, plan: Plan, camera: str) -> None:
+        lengths = [chunk.seconds for chunk in plan.chunks if chunk.camera == camera]
+        self._total = None if None in lengths else sum(length or 0 for length in lengths)
+        self._bars, self._done_s = bars, 0.0
+        self._task: TaskID = bars.add_task(camera, total=self._total, amount="")
+
+    def teller(self, chunk: Chunk) -> Tell:
+        """What `process_chunk` tells its progress to."""
+        return lambda _, time_us: self._show(self._done_s + (time_us - chunk.from_us) / SECOND)
+
+    def finished(self, chunk: Chunk) -> None:
+        self._done_s += chunk.seconds or 0
+        self._show(self._done_s)
+
+    def _show(self, seconds: float) -> None:
+        whole = "" if self._total is None else f"/{self._total:.0f}"
+        self._bars.update(self._task, completed=seconds, amount=f"{seconds:.0f}{whole} s of video")

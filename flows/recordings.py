@@ -133,11 +133,8 @@ def _start_from_name(path: str, template: str, clock: ZoneInfo) -> int | None:
     if any(code not in groups for code in "YmdH"):
         return None
     fraction = int(groups.get("f", "0").ljust(6, "0"))
-    start = datetime(
-        *(int(groups.get(code, "0")) for code in "YmdHMS"),
-        fraction,
-        tzinfo=clock,  # type: ignore[misc]
-    )
+    year, month, day, hour, minute, second = (int(groups.get(code, "0")) for code in "YmdHMS")
+    start = datetime(year, month, day, hour, minute, second, fraction, tzinfo=clock)
     return (start - EPOCH) // MICROSECOND
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from flows.camera_day import SECOND, CameraTracks, Span
 from flows.plan import Plan
+from flows.schemas import from_columns
 
 
 def run_record(plan: Plan, tracks: Sequence[CameraTracks], stages: Mapping[str, float]) -> pa.Table:
@@ -35,7 +36,7 @@ def run_record(plan: Plan, tracks: Sequence[CameraTracks], stages: Mapping[str, 
         "problems": problems,
         "stage_seconds": list(stages.items()),
     }
-    return pa.Table.from_pylist([row])
+    return from_columns("runs", {name: [value] for name, value in row.items()})
 
 
 def _camera_run(plan: Plan, track: CameraTracks) -> dict[str, object]:

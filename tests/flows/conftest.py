@@ -1,0 +1,35 @@
+"""The bundled demo store, processed once for all tests that look at the result."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from flows.day_summary import DaySummary
+from flows.plan import Plan, plan_store_day
+from flows.preflight import preflight
+from flows.stores import DEMO
+
+
+@dataclass(frozen=True)
+class ProcessedDay:
+    """The demo's day: where its lake is, the plan, its chunks' files, and the summary."""
+
+    lake: str
+    plan: Plan
+    files: list[Path]
+    summary: DaySummary
+
+
+@pytest.fixture(scope="session")
+def demo_day(tmp_path_factory: pytest.TempPathFactory) -> ProcessedDay:
+    from flows.chunks import process_chunk
+    from flows.store_day import finish_store_day
+
+    lake = str(tmp_path_factory.mktemp("demo") / "lake")
+    plan = plan_store_day(preflight(DEMO), lake)
+    choices = (plan.config.detector, plan.config.reid)
+    files = [process_chunk(chunk, plan.work, choices) for chunk in plan.chunks]
+    return ProcessedDay(lake, plan, files, finish_store_day(plan, files))
