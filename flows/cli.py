@@ -16,19 +16,19 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from flows.cli_models import detector, reid
+
 for _name, _value in {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}.items():
     os.environ.setdefault(_name, _value)
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app.add_typer(reid, name="reid")
+app.add_typer(detector, name="detector")
 out, err = Console(highlight=False), Console(stderr=True, highlight=False)
 
 StoreFile = Annotated[Path, typer.Argument(metavar="STORE.yaml", help="the store's configuration")]
 LakeOption = Annotated[str | None, typer.Option("--lake", help="lake folder or URL; else AISLEFLOW_LAKE, else ./lake")]
 DateOption = Annotated[str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="local day; else yesterday")]
-
-
-class BadInput(ValueError):
-    """Something the user gave is wrong; the message says what to do."""
 
 
 @app.command()
@@ -107,12 +107,12 @@ def _day(text: str | None) -> date | None:
     try:
         return datetime.strptime(text, "%Y-%m-%d").date()
     except ValueError as error:
-        raise BadInput(f"--date {text}: write a day as 2025-03-14") from error
+        raise ValueError(f"--date {text}: write a day as 2025-03-14") from error
 
 
 @contextmanager
 def _told() -> Iterator[None]:
-    """Turn what users can mend into clear lines and exit status 2."""
+    """Turn what users can mend (this project's ValueErrors, files not found) into clear lines and exit status 2."""
     from flows.config import StoreConfigError
 
     try:
@@ -121,7 +121,7 @@ def _told() -> Iterator[None]:
         for problem in error.problems:
             err.print(str(problem), soft_wrap=True, markup=False)
         raise SystemExit(2) from None
-    except BadInput as error:
+    except (ValueError, FileNotFoundError) as error:
         err.print(str(error), soft_wrap=True, markup=False)
         raise SystemExit(2) from None
 

@@ -87,21 +87,25 @@ def _zones(config: StoreConfig, counts: pd.DataFrame, visits: pd.DataFrame) -> l
     for zone in config.zones:
         own, stays = counts[counts["zone"] == zone.id], visits[visits["zone"] == zone.id]
         length = own["bucket_s"].sum()
-        observed_s = (own["coverage"] * own["bucket_s"]).sum()
-        mean = own["dwell_s"].sum() / observed_s if observed_s > 0 else None
-        density = own["density_mean"].dropna()
-        weights = (own["coverage"] * own["bucket_s"])[density.index]
+        weight = own["coverage"] * own["bucket_s"]
         whole = stays[~stays["truncated"]]["dwell_s"]
         summaries.append(
             ZoneSummary(
                 zone=zone.id,
                 name=zone.name or zone.id,
-                occupancy_mean=mean,
+                occupancy_mean=_mean(own["occupancy_mean"], weight),
                 occupancy_max=None if own["occupancy_max"].isna().all() else int(own["occupancy_max"].max()),
                 visits=len(stays),
                 dwell_mean_s=float(whole.mean()) if len(whole) else None,
-                density_mean=float((density * weights).sum() / weights.sum()) if weights.sum() > 0 else None,
-                coverage=float(observed_s / length) if length else 0.0,
+                density_mean=_mean(own["density_mean"], weight),
+                coverage=float(weight.sum() / length) if length else 0.0,
             )
         )
     return summaries
+
+
+def _mean(values: pd.Series, weight: pd.Series) -> float | None:
+    """Weighted mean over the buckets that have a value; None where none has."""
+    known = values.dropna()
+    weights = weight[known.index]
+    return float((known * weights).sum() / weights.sum()) if weights.sum() > 0 else None

@@ -78,6 +78,7 @@ def day_tables(
         observed=observed,
         hysteresis_s=config.counting.hysteresis_s,
         max_hidden_s=hidden_s,
+        edge_s=max(0.5, 1.1 / min(camera.sampling_fps for camera in config.cameras)),
     )
     tables: dict[str, pa.Table | pd.DataFrame] = {
         "positions": _positions(places, set(calibrated)),
