@@ -175,8 +175,15 @@ def _own_network(model: str, threads: int) -> tuple[Describe, str]:
 
     from reid import weights
 
+    class Pair(torch.nn.Module):  # a traced module can't return the None of the missing classifier
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            features = network(x)
+            return features.f, features.f_bn
+
     network, config = weights.load(model)
-    converted = openvino.convert_model(network.eval(), example_input=torch.zeros(1, 3, *network.image_size))
+    pair = Pair()
+    pair.network = network
+    converted = openvino.convert_model(pair.eval(), example_input=torch.zeros(1, 3, *network.image_size))
     converted.reshape([1, 3, *network.image_size])
     options: dict[str, object] = {"INFERENCE_PRECISION_HINT": "f32"}
     if threads:

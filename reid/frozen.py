@@ -21,7 +21,7 @@ from reid.network import Features, RGANetwork
 
 
 class Trunk(nn.Module):
-    """Picture to the map that the first learning stage takes, without attention (it starts open and stays so)."""
+    """Picture to the map that the first learning stage takes, without attention (see `open_gates`)."""
 
     def __init__(self, network: RGANetwork, stages: int) -> None:
         super().__init__()
@@ -53,6 +53,16 @@ class Top(nn.Module):
         f = network.head(x)
         f_bn = network.feat_bn(f)
         return Features(f, f_bn, None if network.cls is None else network.cls(f_bn))
+
+
+def open_gates(network: RGANetwork, frozen_stages: int) -> None:
+    """Makes the attention before the last frozen stage an exact identity: it is not run for the maps, nor trained."""
+    for number in range(1, frozen_stages if network.attention != "none" else 0):
+        for name, part in network.backbone.get_submodule(f"rga_att{number}").named_children():
+            if name.startswith("W_"):
+                norm = list(part.children())[-1]
+                nn.init.zeros_(norm.weight)  # type: ignore[arg-type]
+                nn.init.constant_(norm.bias, 20.0)  # type: ignore[arg-type]
 
 
 def frozen_names(network: RGANetwork, frozen_stages: int) -> list[str]:

@@ -25,8 +25,6 @@ def teacher_features(model: str, files: Sequence[Path], folder: Path, threads: i
     Raises:
         FileNotFoundError: The model's file is missing.
     """
-    if not Path(model).is_file():
-        raise FileNotFoundError(f"no teacher {model}: give the path of an OpenVINO .xml or an .onnx")
     digest = hashlib.sha256("\n".join([Path(model).name, *map(str, files)]).encode()).hexdigest()[:16]
     kept = folder / f"teacher-{Path(model).stem}-{digest}.npy"
     if kept.is_file():
@@ -52,7 +50,12 @@ def open_teacher(model: str, threads: int = 0) -> Run:
 
     An .xml is fed as Open Model Zoo's person-reidentification-retail models are (BGR, 0 to 255), an .onnx as torchreid
     exports are (RGB, ImageNet-normalised). OpenVINO runs both. The input size is the model's.
+
+    Raises:
+        FileNotFoundError: The model's file is missing.
     """
+    if not Path(model).is_file():
+        raise FileNotFoundError(f"no model {model}: give the path of an OpenVINO .xml or an .onnx")
     import openvino
 
     options: dict[str, object] = {"INFERENCE_PRECISION_HINT": "f32"}

@@ -37,9 +37,10 @@ from reid.batches import (
     steps_from,
     view_inputs,
 )
+from reid.calibration import calibration_of
 from reid.centring import centred
 from reid.datasets import read_picture
-from reid.frozen import Top, frozen_names, trunk_maps
+from reid.frozen import Top, frozen_names, open_gates, trunk_maps
 from reid.losses import TrainingLoss
 from reid.metrics import market_ranking
 from reid.network import RGANetwork, build_network
@@ -99,6 +100,7 @@ class _Run:
                                      recipe.network.image_size,
                                      self.data.identities if recipe.losses.classifier else None)
         load_start(self.network, recipe.start)
+        open_gates(self.network, recipe.frozen_stages)
         self._prepare_inputs()
         self.top = Top(self.network, recipe.frozen_stages)
         means = self._start_features() if self._needs_start_features() else None
@@ -308,8 +310,7 @@ class _Run:
         if self.data.validation is not None:
             seen = self.data.validation
             features = self._features(network, None)[self.recipe.feature == "f_bn"].numpy()
-            calibration = {key: float(value) for key, value in
-                           asdict(calibrate(pair_similarities(features, seen.ids, seen.cameras))).items()}
+            calibration = calibration_of(features, seen)
         folder = self.folder / "weights" / self.recipe.name
         weights.save(network, folder, licence="trained here; see its data", restricted=False, calibration=calibration,
                      feature=self.recipe.feature)  # type: ignore[arg-type]

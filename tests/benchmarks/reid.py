@@ -26,8 +26,8 @@ from reid.weights import SHIPPED
 SHARED = Path(__file__).parents[3] / "shared"
 FIGURES = ("rank1", "mAP", "mINP", "tpr_at_fpr1")
 OTHERS = {
-    "person-reidentification-retail-0277": "person-reidentification-retail-0277/person-reidentification-retail-0277.xml",
-    "person-reidentification-retail-0286": "person-reidentification-retail-0286/person-reidentification-retail-0286.xml",
+    **{name: f"{name}/{name}.xml" for name in (
+        "person-reidentification-retail-0277", "person-reidentification-retail-0286")},
     "osnet_x0_25_msmt17": "osnet_x0_25_msmt17.onnx",
 }
 
@@ -91,7 +91,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one line for machines; else indented")
     parser.add_argument("--weights", nargs="*", default=[], help="shipped names or folders; all shipped where left out")
     parser.add_argument("--sets", nargs="*", default=[], help="all where left out")
-    parser.add_argument("--others", action=argparse.BooleanOptionalAction, default=True, help="the models of others too")
+    parser.add_argument("--others", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--throughput", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
