@@ -1,4 +1,4 @@
-"""Charts over time, shared by the pages. Axes of a day are hours since the store's midnight (see `dashboards.clock`)."""
+"""Charts the pages share. Axes of a day are hours since the store's midnight (see `dashboards.clock`)."""
 
 from __future__ import annotations
 
@@ -47,17 +47,10 @@ def people_inside(first: np.ndarray, last: np.ndarray, edges: np.ndarray) -> tup
 def shade(figure: go.Figure, spans: Spans, colour: str, text: str | None = None) -> None:
     """Shade spans of the x axis; the widest gets the text."""
     widest = max(spans, key=lambda span: span[1] - span[0], default=None)
-    for low, high in spans:
-        figure.add_vrect(
-            x0=low,
-            x1=high,
-            fillcolor=colour,
-            line_width=0,
-            layer="below",
-            annotation_text=text if text and (low, high) == widest else None,
-            annotation_position="top left",
-            annotation_font={"size": 11, "color": theme.GREY},
-        )
+    for span in spans:
+        named = {"annotation_text": text, "annotation_position": "top left"} if text and span == widest else {}
+        figure.add_vrect(x0=span[0], x1=span[1], fillcolor=colour, line_width=0, layer="below", **named)
+    figure.update_annotations(font={"size": 11, "color": theme.GREY})
 
 
 def closed_spans(clock: DayClock, low: float, high: float) -> list[tuple[float, float]]:

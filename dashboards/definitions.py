@@ -35,8 +35,8 @@ QUEUE = (
     "under 10 s only passes by."
 )
 WAIT = (
-    "**Waiting time**: from joining the queue to leaving the till, by hour of arrival; median, and the time nine in ten "
-    "stay below."
+    "**Waiting time**: from joining the queue to leaving the till, by hour of arrival; median, and the time nine "
+    "in ten stay below."
 )
 CROWDED = "**Crowding**: at least 30 s without interruption with more people in a zone than its `capacity`."
 HEAT = (
@@ -51,4 +51,9 @@ STAFF = "Staff are people the store's staff rule recognises. They are left out u
 ANOMALY = (
     "**Unusual days**: footfall compared with the store's other days of the same weekday; a day is marked when it lies "
     "more than 3.5 robust deviations (median absolute deviation) or 40 % away, or when coverage is under 95 %."
+)
+TWO_WAYS = (
+    "People inside, mean of a quarter of an hour: once as those who came in less those who went out at the entrances, "
+    "beginning anew every day; once from the first to the last sign of each person. A difference that stays means "
+    "people were missed at an entrance; one that goes again, people whom no camera saw for a while."
 )

@@ -1,4 +1,4 @@
-"""What is being changed on *Set up* and not yet saved: a copy of the store's zones, entrances and calibration points."""
+"""What *Set up* has changed and not yet saved: a copy of the store's zones, entrances and calibration points."""
 
 from __future__ import annotations
 
@@ -20,13 +20,15 @@ SELECTED = "setup.selected"
 class Draft:
     """Zones and entrances as plain mappings (`key` for the drawing, `was` for the id in the file), pairs by camera.
 
-    `version` rises with every change made on the drawing, so that tables are drawn anew.
+    `sizes`: of the pictures of cameras whose file names none. `version` rises with every change made on the drawing,
+    so that tables are drawn anew.
     """
 
     read_as: str
     zones: list[dict[str, Any]]
     entrances: list[dict[str, Any]]
     pairs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     version: int = 0
     counter: int = 0
 
@@ -202,6 +204,7 @@ def set_pairs(draft: Draft, camera: Camera, fresh: list[dict[str, Any]]) -> bool
     if clean == pairs_of(draft, camera):
         return False
     draft.pairs[camera.id] = clean
+    draft.version += 1  # the table begins anew: it would apply what was added or removed a second time
     return True
 
 
@@ -216,14 +219,15 @@ def calibration_of(
     if camera.calibration is not None and camera.calibration.homography is not None and not draft.pairs.get(camera_id):
         return camera.floor_calibration
     pairs = [pair for pair in pairs_of(draft, camera) if pair["x"] is not None and pair["y"] is not None]
-    if not pairs or (camera.image_size is None and not pairs):
+    size = camera.image_size or draft.sizes.get(camera_id)
+    if not pairs or size is None:
         return None
     limit = camera.calibration.max_error_m if camera.calibration else 0.5
     try:
         return FloorCalibration.fit(
             np.array([(p["px"], p["py"]) for p in pairs], dtype=float),
             np.array([(p["x"], p["y"]) for p in pairs], dtype=float),
-            camera.image_size or (1280, 720),
+            size,
             max_error_m=limit,
         )
     except CalibrationError:
@@ -278,8 +282,8 @@ def for_file(store: StoreConfig, draft: Draft) -> dict[str, Any]:
             if old is not None and "max_error_m" in old.model_fields_set:
                 calibration["max_error_m"] = old.max_error_m
             cameras[camera.id] = {"calibration": calibration if points else None}
-            if camera.image_size is None:
-                cameras[camera.id]["image_size"] = [1280, 720]
+            if camera.image_size is None and points:
+                cameras[camera.id]["image_size"] = list(draft.sizes[camera.id])
     return {
         "zones": [{k: v for k, v in zone.items() if k != "key"} for zone in draft.zones],
         "entrances": [{k: v for k, v in one.items() if k != "key"} for one in draft.entrances],

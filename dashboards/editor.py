@@ -1,7 +1,7 @@
 """The drawing surface of *Set up*: zones, entrance lines and points on a plan or a camera's picture.
 
-A component of Streamlit's own second generation: it lives in the page, without a frame and without files to fetch, so it
-works on any sub-page and behind `server.baseUrlPath`.
+A component of Streamlit's own second generation: it lives in the page, without a frame and without files to fetch, so
+it works on any sub-page and behind `server.baseUrlPath`.
 """
 
 from __future__ import annotations

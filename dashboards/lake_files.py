@@ -52,6 +52,15 @@ def files(lake: str, table: str, stores: tuple[str, ...], first: date, last: dat
     return tuple(found)
 
 
+def days_with(lake: str, table: str, store: str) -> list[date]:
+    """The days of a store that have a table, in order."""
+    return sorted(
+        date.fromisoformat(found[-1])
+        for address, _ in files(lake, table, (store,), date.min, date.max)
+        if (found := re.findall(r"\d{4}-\d\d-\d\d", address))
+    )
+
+
 def _names(folder: str, pattern: str) -> list[str]:
     try:
         matches = (re.fullmatch(pattern, name) for name in os.listdir(folder))

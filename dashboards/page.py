@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -291,11 +292,10 @@ def _no_days(store: StoreConfig) -> None:
 
 
 @contextmanager
-def card(
-    heading: str, definition: str | None = None, caption: str | None = None, key: str | None = None
-) -> Iterator[Any]:
+def card(heading: str, definition: str | None = None, caption: str | None = None) -> Iterator[Any]:
     """A framed part of the page with a heading, its definition behind a question mark, and a caption."""
-    with st.container(border=True, key=key, height="stretch") as place:
+    name = re.sub(r"\W+", "-", heading.lower()).strip("-")
+    with st.container(border=True, key=f"card-{name}", height="stretch") as place:
         st.subheader(heading, anchor=False, help=definition)
         if caption:
             st.caption(caption)
@@ -312,7 +312,7 @@ def save_buttons(name: str, data: pd.DataFrame, stem: str) -> None:
     """CSV and Excel of a table under a file name without ending; nothing where it is empty."""
     if data.empty:
         return
-    with st.container(horizontal=True, horizontal_alignment="right", gap="xsmall", key=f"save.{name}"):
+    with st.container(horizontal=True, horizontal_alignment="right", gap="xsmall", key=f"save-{name}"):
         st.download_button(
             "CSV",
             lambda: data.to_csv(index=False).encode("utf-8-sig"),

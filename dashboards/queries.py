@@ -1,6 +1,6 @@
 """The only door to the lake: read-only DuckDB over exactly the files a question needs, answers cached.
 
-Every question goes through `_ask`: the lake names the visible files of the store-days in question (so partitions are
+Every question goes through `ask`: the lake names the visible files of the store-days in question (so partitions are
 pruned before DuckDB opens anything), and the answer is cached under those file names. A store-day that is processed
 again has new files, so its old answers are never shown again.
 
@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import duckdb
@@ -72,7 +72,7 @@ def _read_remote(lake: str, table: str, files: lake_files.Files) -> pa.Table:
     return Lake(lake).read(table, sorted({store for store, _ in places}), sorted({day for _, day in places}))
 
 
-def _ask(scope: Scope, sql: str, *parameters: Any, tables: Sequence[str]) -> pd.DataFrame | None:
+def ask(scope: Scope, sql: str, *parameters: Any, tables: Sequence[str]) -> pd.DataFrame | None:
     """Run `sql`, in which {table} stands for that table of the scope. None where the lake has no such day.
 
     A store without entrances has no footfall; its people are then known from visits alone.
@@ -92,7 +92,8 @@ _NO_FOOTFALL = """(SELECT NULL::VARCHAR AS store, NULL::DATE AS date, NULL::BIGI
     NULL::VARCHAR AS entrance, NULL::TIMESTAMPTZ AS time, NULL::VARCHAR AS direction WHERE false)"""
 
 
-def _people(scope: Scope) -> str:
+def people_condition(scope: Scope) -> str:
+    """SQL that keeps the scope's people in a table with roles."""
     return "true" if scope.include_staff else "role = 'shopper'"
 
 
@@ -101,17 +102,9 @@ def days(lake: str) -> pd.DataFrame:
     return lake_files.days(lake)
 
 
-def position_days(lake: str, store: str) -> list[date]:
-    """Days of a store that still hold single positions, in order."""
-    found = lake_files.files(lake, "positions", (store,), date.min, date.max)
-    return sorted(
-        date.fromisoformat(re.search(r"(\d{4}-\d\d-\d\d)(?!.*\d{4}-\d\d-\d\d)", address)[1]) for address, _ in found
-    )
-
-
 def runs(scope: Scope) -> pd.DataFrame | None:
     """How each store-day was processed, newest first: the columns of `runs`, with store, date and coverage (0..1)."""
-    return _ask(
+    return ask(
         scope,
         """
         SELECT *, list_sum(list_transform(cameras, lambda camera: camera.seconds_seen))
@@ -125,7 +118,7 @@ def runs(scope: Scope) -> pd.DataFrame | None:
 
 def cameras(scope: Scope) -> pd.DataFrame | None:
     """A camera on a day: store, date, camera, seconds_expected, seconds_seen, frames, gaps, coverage."""
-    return _ask(
+    return ask(
         scope,
         """
         SELECT store, date, one.camera, one.seconds_expected, one.seconds_seen, one.frames, one.gaps,
@@ -141,7 +134,7 @@ def zone_series(scope: Scope, minutes: int) -> pd.DataFrame | None:
 
     Means are over the observed seconds of a step; NaN where nothing was observed.
     """
-    return _ask(
+    return ask(
         scope,
         f"""
         SELECT zone, time_bucket(INTERVAL '{int(minutes)} minutes', bucket_start) AS time,
@@ -169,34 +162,36 @@ def _stays(scope: Scope) -> str:
             FROM (
                 SELECT store, date, person_id, role, enter AS first, exit AS last, 0 AS goes_out FROM {{visits}}
                 UNION ALL SELECT store, date, person_id, role, time, time, (direction = 'out')::INT FROM {{footfall}}
-            ) WHERE {_people(scope)}
+            ) WHERE {people_condition(scope)}
         ) GROUP BY store, date, person_id, stay
     """
 
 
 def presence(scope: Scope) -> pd.DataFrame | None:
     """Every stay of a person in the store: store, date, person_id, role, stay, first, last (UTC)."""
-    return _ask(scope, f"{_stays(scope)} ORDER BY first, person_id", tables=["visits", "footfall"])
+    return ask(scope, f"{_stays(scope)} ORDER BY first, person_id", tables=["visits", "footfall"])
 
 
 def footfall(scope: Scope) -> pd.DataFrame | None:
     """The rows of the lake's table."""
-    return _ask(scope, f"SELECT * FROM {{footfall}} WHERE {_people(scope)} ORDER BY time", tables=["footfall"])
+    return ask(scope, f"SELECT * FROM {{footfall}} WHERE {people_condition(scope)} ORDER BY time", tables=["footfall"])
 
 
 def visits(scope: Scope) -> pd.DataFrame | None:
     """The rows of the lake's table."""
-    return _ask(scope, f"SELECT * FROM {{visits}} WHERE {_people(scope)} ORDER BY date, enter", tables=["visits"])
+    return ask(
+        scope, f"SELECT * FROM {{visits}} WHERE {people_condition(scope)} ORDER BY date, enter", tables=["visits"]
+    )
 
 
 def crossings(scope: Scope, zone_info: str) -> pd.DataFrame | None:
     """Entrance crossings by entrance and local hour: store, date, entrance, hour, direction, crossings, people."""
-    return _ask(
+    return ask(
         scope,
         f"""
         SELECT store, date, entrance, hour(timezone(?, time)) AS hour, direction, count(*) AS crossings,
             count(DISTINCT person_id) AS people
-        FROM {{footfall}} WHERE {_people(scope)} GROUP BY ALL ORDER BY ALL
+        FROM {{footfall}} WHERE {people_condition(scope)} GROUP BY ALL ORDER BY ALL
         """,
         zone_info,
         tables=["footfall"],
@@ -209,8 +204,8 @@ def day_numbers(scope: Scope) -> pd.DataFrame | None:
     store, date, footfall (inward crossings), visitors (people who crossed inward at least once), people, visits,
     stay_s (mean time in the store), dwell_s (mean of whole zone visits), truncated.
     """
-    people = _people(scope)
-    return _ask(
+    people = people_condition(scope)
+    return ask(
         scope,
         f"""
         WITH stays AS (
@@ -237,7 +232,7 @@ def day_numbers(scope: Scope) -> pd.DataFrame | None:
 
 def zone_visits(scope: Scope, engaged_s: float) -> pd.DataFrame | None:
     """Visits by zone: visits, unique_people, dwell mean, median, p90 (s, whole visits), engaged, truncated."""
-    return _ask(
+    return ask(
         scope,
         f"""
         SELECT zone, count(*) AS visits, count(DISTINCT (store, date, person_id)) AS unique_people,
@@ -245,7 +240,7 @@ def zone_visits(scope: Scope, engaged_s: float) -> pd.DataFrame | None:
             quantile_cont(dwell_s, 0.5) FILTER (NOT truncated) AS dwell_median,
             quantile_cont(dwell_s, 0.9) FILTER (NOT truncated) AS dwell_p90,
             count(*) FILTER (dwell_s >= ?) AS engaged, count(*) FILTER (truncated) AS truncated
-        FROM {{visits}} WHERE {_people(scope)} GROUP BY zone ORDER BY zone
+        FROM {{visits}} WHERE {people_condition(scope)} GROUP BY zone ORDER BY zone
         """,
         engaged_s,
         tables=["visits"],
@@ -254,23 +249,26 @@ def zone_visits(scope: Scope, engaged_s: float) -> pd.DataFrame | None:
 
 def people_count(scope: Scope) -> int:
     """Different people of the scope with at least one zone visit: a person a store-day."""
-    found = _ask(
+    found = ask(
         scope,
-        f"SELECT count(DISTINCT (store, date, person_id)) AS people FROM {{visits}} WHERE {_people(scope)}",
+        f"SELECT count(DISTINCT (store, date, person_id)) AS people FROM {{visits}} WHERE {people_condition(scope)}",
         tables=["visits"],
     )
     return 0 if found is None else int(found["people"].iloc[0])
 
 
 def zone_time(scope: Scope, zone_info: str) -> pd.DataFrame | None:
-    """Zones by day and local hour: store, date, zone, hour, person_s (occupancy times observed_s), observed_s, density, occupancy_max, and the
-    observed seconds at each Fruin level (level_a_s ... level_f_s). `density` weighted by observed time."""
+    """Zones by day and local hour: store, date, zone, hour, person_s, observed_s, bucket_s, density, occupancy_max,
+    entries, and the observed seconds at each Fruin level by the mean of each minute (level_a_s ... level_f_s).
+
+    person_s is occupancy times observed time; `density` is a mean over observed time.
+    """
     bounds = (0, 0.31, 0.43, 0.72, 1.08, 2.15, 1e9)
     levels = ", ".join(
         f"sum(bucket_s * coverage) FILTER (density_mean >= {low} AND density_mean < {high}) AS level_{name}_s"
         for name, low, high in zip("abcdef", bounds, bounds[1:], strict=False)
     )
-    return _ask(
+    return ask(
         scope,
         f"""
         SELECT store, date, zone, hour(timezone(?, bucket_start)) AS hour,
@@ -288,11 +286,11 @@ def zone_time(scope: Scope, zone_info: str) -> pd.DataFrame | None:
 
 def dwell_histogram(scope: Scope, zone: str, bin_s: int, longest_s: int) -> pd.DataFrame | None:
     """Whole visits of a zone by dwell: dwell_s (start of the bin), visits. The last bin holds all that is longer."""
-    return _ask(
+    return ask(
         scope,
         f"""
         SELECT least(floor(dwell_s / {int(bin_s)}) * {int(bin_s)}, {int(longest_s)}) AS dwell_s, count(*) AS visits
-        FROM {{visits}} WHERE zone = ? AND NOT truncated AND {_people(scope)} GROUP BY 1 ORDER BY 1
+        FROM {{visits}} WHERE zone = ? AND NOT truncated AND {people_condition(scope)} GROUP BY 1 ORDER BY 1
         """,
         zone,
         tables=["visits"],
@@ -301,7 +299,7 @@ def dwell_histogram(scope: Scope, zone: str, bin_s: int, longest_s: int) -> pd.D
 
 def waiting(scope: Scope, zone: str, zone_info: str, at_least_s: float) -> pd.DataFrame | None:
     """Waiting in a zone by local hour of arrival: hour, visits, wait_median, wait_p90 (s); passers-by left out."""
-    return _ask(
+    return ask(
         scope,
         """
         SELECT hour(timezone(?, enter)) AS hour, count(*) AS visits, quantile_cont(dwell_s, 0.5) AS wait_median,
@@ -317,7 +315,7 @@ def waiting(scope: Scope, zone: str, zone_info: str, at_least_s: float) -> pd.Da
 
 def queue(scope: Scope, zone: str, zone_info: str, at_least_s: float) -> pd.DataFrame | None:
     """Shoppers in line in a zone by local hour: hour, queue (mean over the observed time); passers-by left out."""
-    return _ask(
+    return ask(
         scope,
         """
         WITH piece AS (
@@ -343,101 +341,9 @@ def queue(scope: Scope, zone: str, zone_info: str, at_least_s: float) -> pd.Data
     )
 
 
-def transitions(scope: Scope) -> pd.DataFrame | None:
-    """Ways from zone to zone: source, target, people. "(in)" and "(out)" stand for before the first, after the last."""
-    return _ask(
-        scope,
-        f"""
-        WITH way AS (
-            SELECT store, date, person_id, zone, enter,
-                lag(zone) OVER one AS before, lead(zone) OVER one AS after
-            FROM {{visits}} WHERE {_people(scope)}
-            WINDOW one AS (PARTITION BY store, date, person_id ORDER BY enter, exit)
-        )
-        SELECT coalesce(before, '(in)') AS source, zone AS target, count(*) AS people FROM way
-        WHERE before IS DISTINCT FROM zone GROUP BY ALL
-        UNION ALL SELECT zone, '(out)', count(*) FROM way WHERE after IS NULL GROUP BY ALL ORDER BY people DESC
-        """,
-        tables=["visits"],
-    )
-
-
-def common_paths(scope: Scope, most: int = 12) -> pd.DataFrame | None:
-    """The most common orders of zones (repeats of a zone joined): path (list), people, stay_s (mean)."""
-    return _ask(
-        scope,
-        f"""
-        WITH step AS (
-            SELECT store, date, person_id, zone, enter, exit, lag(zone) OVER one AS before
-            FROM {{visits}} WHERE {_people(scope)}
-            WINDOW one AS (PARTITION BY store, date, person_id ORDER BY enter, exit)
-        ), way AS (
-            SELECT list(zone ORDER BY enter, exit) FILTER (before IS DISTINCT FROM zone) AS path,
-                epoch(max(exit) - min(enter)) AS stay_s
-            FROM step GROUP BY store, date, person_id
-        )
-        SELECT path, count(*) AS people, avg(stay_s) AS stay_s FROM way GROUP BY path ORDER BY people DESC, path
-        LIMIT {int(most)}
-        """,
-        tables=["visits"],
-    )
-
-
-def _places(scope: Scope) -> str:
-    """SQL for where each person was: several cameras that see one person at once give one place."""
-    shopper = "(store, date, person_id) IN (SELECT (store, date, person_id) FROM {visits} WHERE role = 'shopper')"
-    return f"""
-        SELECT store, date, person_id, time_bucket(INTERVAL '200 milliseconds', time) AS time, avg(x_m) AS x, avg(y_m) AS y
-        FROM {{positions}} JOIN {{identities}} USING (store, date, camera, track_id)
-        WHERE x_m IS NOT NULL AND time >= ? AND time < ? AND {"true" if scope.include_staff else shopper} GROUP BY ALL
-    """
-
-
-def heat(scope: Scope, start: datetime, end: datetime, cell_m: float, max_hidden_s: float) -> pd.DataFrame | None:
-    """Time spent on the floor, in square cells: column, row, person_s, dx, dy; as `flows.heatmap.heat_map` defines it.
-
-    The time between two places of a person counts at the middle between them, unless it is longer than
-    `max_hidden_s`. dx, dy: the ways walked over their length, so at most 1 long; null where nobody walked.
-    """
-    return _ask(
-        scope,
-        f"""
-        WITH place AS ({_places(scope)}), step AS (
-            SELECT x, y, epoch(lead(time) OVER one - time) AS seconds, lead(x) OVER one AS to_x, lead(y) OVER one AS to_y
-            FROM place WINDOW one AS (PARTITION BY store, date, person_id ORDER BY time)
-        ), way AS (
-            SELECT *, to_x - x AS dx, to_y - y AS dy, sqrt(pow(to_x - x, 2) + pow(to_y - y, 2)) AS length FROM step
-            WHERE seconds <= ?
-        )
-        SELECT floor((x + to_x) / 2 / {float(cell_m)})::INT AS "column", floor((y + to_y) / 2 / {float(cell_m)})::INT AS "row",
-            sum(seconds) AS person_s, sum(dx) FILTER (length >= 0.2 * seconds) / sum(length) FILTER (length >= 0.2 * seconds) AS dx,
-            sum(dy) FILTER (length >= 0.2 * seconds) / sum(length) FILTER (length >= 0.2 * seconds) AS dy
-        FROM way GROUP BY ALL
-        """,
-        start,
-        end,
-        max_hidden_s,
-        tables=["positions", "identities", "visits"],
-    )
-
-
-def tracks(scope: Scope, start: datetime, end: datetime) -> pd.DataFrame | None:
-    """The ways of people in a span of time: person_id, time, x, y (m), in order; at most a place a second."""
-    return _ask(
-        scope,
-        f"""
-        SELECT person_id, time_bucket(INTERVAL '1 second', time) AS time, avg(x) AS x, avg(y) AS y
-        FROM ({_places(scope)}) GROUP BY ALL ORDER BY person_id, time
-        """,
-        start,
-        end,
-        tables=["positions", "identities", "visits"],
-    )
-
-
 def confidence(scope: Scope) -> pd.DataFrame | None:
     """How sure the join of tracks to people is: confidence (0.05 wide bins, lower edge), tracks, people."""
-    return _ask(
+    return ask(
         scope,
         """
         SELECT least(floor(confidence * 20) / 20, 0.95) AS confidence, count(*) AS tracks,

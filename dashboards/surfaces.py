@@ -47,15 +47,14 @@ def plan_surface(store: StoreConfig, file: Path) -> Surface:
     )
 
 
-def camera_surface(store: StoreConfig, camera: Camera, grid: FloorCalibration | None = None) -> Surface | None:
+def camera_surface(store: StoreConfig, camera: Camera) -> Surface | None:
     """A picture of a camera, from its newest recording that can be read. None where there is none."""
     picture = camera_picture(str(find_store(store.id)), camera.id, _days_to_try(store))
     if picture is None:
         return None
     address, (width, height) = picture
     size = camera.image_size or (width, height)
-    lines = () if grid is None else metre_grid(store, grid)
-    return Surface(f"camera {camera.id}", float(size[0]), float(size[1]), False, address, grid=lines)
+    return Surface(f"camera {camera.id}", float(size[0]), float(size[1]), False, address)
 
 
 def _days_to_try(store: StoreConfig) -> tuple[date, ...]:

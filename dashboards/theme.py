@@ -68,4 +68,6 @@ def style(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     figure.update_xaxes(gridcolor=GRID, zeroline=False, automargin=True, title_font_size=12)
     figure.update_yaxes(gridcolor=GRID, zeroline=False, automargin=True, title_font_size=12)
     figure.update_layout(**layout)
+    bar = {"thickness": 12, "title": {"side": "right", "font": {"size": 12}}, "tickfont": {"size": 11}}
+    figure.update_traces(selector={"type": "heatmap"}, colorbar=bar)
     return figure

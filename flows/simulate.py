@@ -11,10 +11,11 @@ Single positions are kept for the last week and the crowded Saturday only, as re
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from importlib.metadata import version
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -29,7 +30,7 @@ from flows.lake import Lake
 from flows.observation import observed_share, seen_points
 from flows.places import entrances_of, zones_of
 from flows.schemas import from_columns
-from flows.simulated_people import SAMPLE_S, SECOND_US, sample, shoppers, staff
+from flows.simulated_people import SAMPLE_S, SECOND_US, STAFF_SAMPLE_S, sample, shoppers, staff
 from flows.simulated_stores import SIMULATED_STORES, SimulatedStore, write_store_files
 from flows.simulated_tracks import camera_tables
 from flows.visits import zone_visits
@@ -57,16 +58,23 @@ class DemoLake:
     days: int
 
 
-def demo_lake(path: str | Path, seed: int = 1, *, first: date = FIRST_DAY, last: date = LAST_DAY) -> DemoLake:
+def demo_lake(
+    path: str | Path,
+    seed: int = 1,
+    *,
+    first: date = FIRST_DAY,
+    last: date = LAST_DAY,
+    shops: Sequence[SimulatedStore] = SIMULATED_STORES,
+) -> DemoLake:
     """Simulate three shops from `first` to `last` into `path`/lake, with their store.yaml files in `path`/stores.
 
     The same seed and days give the same rows. Days that are there already are replaced.
     """
     folder = Path(path)
-    files = write_store_files(folder / "stores")
+    files = write_store_files(folder / "stores", shops)
     lake = Lake(str(folder / "lake"))
     written = 0
-    for shop, file in zip(SIMULATED_STORES, files, strict=True):
+    for shop, file in zip(shops, files, strict=True):
         config, config_sha256 = load_store(file), hashlib.sha256(file.read_bytes()).hexdigest()
         for day in _days(first, last):
             tables = simulate_day(shop, config, config_sha256, day, seed, positions=_keeps_positions(day, last))
@@ -95,7 +103,7 @@ def simulate_day(
     people = _seen(sample(walks, midnight, random), shop, observed)
     tables = _metrics(config, people, observed)
     if positions:
-        tables |= camera_tables(people, shop.camera_boxes, SAMPLE_S, random)
+        tables |= camera_tables(people, shop.camera_boxes, STAFF_SAMPLE_S + 1, random)
     tables["runs"] = from_columns(
         "runs", {name: [value] for name, value in _run(config, config_sha256, day, observed, random).items()}
     )
@@ -156,7 +164,7 @@ def _run(
     end = max(spans[-1][1] for spans in observed.values())
     cameras = []
     for name, spans in observed.items():
-        holes = [(a[1], b[0]) for a, b in zip(spans, spans[1:], strict=False)]
+        holes = [(a[1], b[0]) for a, b in pairwise(spans)]
         seen = sum(high - low for low, high in spans) / SECOND_US
         cameras.append(
             {

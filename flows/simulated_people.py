@@ -15,7 +15,7 @@ import pandas as pd
 from flows.simulated_stores import Box, SimulatedStore
 
 SECOND_US = 1_000_000
-SAMPLE_S = 5  # seconds between two looks of the simulated cameras
+SAMPLE_S, STAFF_SAMPLE_S = 5, 15  # seconds between two looks of the simulated cameras
 WEEKDAY_FACTOR = (0.86, 0.88, 0.94, 1.0, 1.22, 1.48, 0.8)
 # Share of visitors by hour of the day: a small noon peak and a long one after work.
 HOUR_WEIGHT = np.array([0, 0, 0, 0, 0, 0, 0, 1, 3, 4, 5, 6, 8, 7, 5, 5, 7, 9, 8, 5, 3, 1.5, 0, 0], dtype=float)
@@ -56,7 +56,7 @@ def shoppers(
 
 
 def staff(store: SimulatedStore, open_s: tuple[float, float], random: np.random.Generator) -> Walks:
-    """A cashier behind the counter and someone who fills shelves, from ten minutes before opening to ten after closing."""
+    """A cashier and someone who fills shelves, from ten minutes before opening to ten after closing."""
     behind = (store.width_m - 1.2, 3.4, store.width_m - 0.5, store.depth_m - 3.8)
     aisles = [box for _, kind, box, _ in store.zone_boxes.values() if kind == "aisle"]
     stops = int((open_s[1] - open_s[0]) / 60)
@@ -68,33 +68,47 @@ def staff(store: SimulatedStore, open_s: tuple[float, float], random: np.random.
 
 
 def sample(walks: list[Walks], midnight_us: int, random: np.random.Generator) -> pd.DataFrame:
-    """Look at everybody each SAMPLE_S seconds, with the unrest of a person who stands and of a camera that measures.
+    """Look at everybody each SAMPLE_S seconds and where they turn, with the unrest of people and of measuring.
 
-    Returns trajectories as the metrics take them: person_id, role, plane, time_us, x, y (metres).
+    Staff, who stand for long, are looked at each STAFF_SAMPLE_S seconds. Returns trajectories as the metrics take them:
+    person_id, role, plane, time_us, x, y (metres), in order of person and time.
     """
     frames, first = [], 1
     for group in walks:
-        begin = np.ceil(group.seconds[:, 0] / SAMPLE_S).astype(int)
-        looks = np.maximum(np.floor(group.seconds[:, -1] / SAMPLE_S).astype(int) - begin + 1, 1)
-        person = np.repeat(np.arange(len(begin)), looks)
-        grid = (np.arange(looks.sum()) - np.repeat(np.cumsum(looks) - looks, looks) + begin[person]) * float(SAMPLE_S)
+        person, seconds = _looks(group, STAFF_SAMPLE_S if group.role[0] == "staff" else SAMPLE_S)
         # One interpolation for everybody: each person's day is shifted behind the one before.
-        shift = np.arange(len(begin)) * 2 * DAY_S
+        shift = np.arange(len(group.seconds)) * 2 * DAY_S
         clock = (group.seconds + shift[:, None]).ravel()
-        xy = [np.interp(grid + shift[person], clock, group.points[:, :, axis].ravel()) for axis in (0, 1)]
-        frames.append((first + person, group.role[person], grid, *xy))
-        first += len(begin)
-    person, role, grid, x, y = (np.concatenate(columns) for columns in zip(*frames, strict=True))
+        xy = [np.interp(seconds + shift[person], clock, group.points[:, :, axis].ravel()) for axis in (0, 1)]
+        frames.append((first + person, group.role[person], seconds, *xy))
+        first += len(group.seconds)
+    person, role, seconds, x, y = (np.concatenate(columns) for columns in zip(*frames, strict=True))
     return pd.DataFrame(
         {
             "person_id": person.astype(np.int64),
             "role": role,
             "plane": "floor",
-            "time_us": midnight_us + (grid * SECOND_US).astype(np.int64),
+            "time_us": midnight_us + (seconds * SECOND_US).astype(np.int64),
             "x": x + random.normal(0, 0.05, len(x)),
             "y": y + random.normal(0, 0.05, len(y)),
         }
     )
+
+
+def _looks(group: Walks, every_s: float) -> tuple[np.ndarray, np.ndarray]:
+    """Person number and second (whole ones, each once) of every look at a group."""
+    begin, end = group.seconds[:, 0], group.seconds[:, -1]
+    start = np.ceil(begin / every_s).astype(np.int64)
+    count = np.maximum(np.floor(end / every_s).astype(np.int64) - start + 1, 0)
+    person = np.repeat(np.arange(len(begin)), count)
+    grid = (np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + start[person]) * every_s
+    corners = group.seconds.reshape(len(begin), -1, 4)[:, :, :2]  # where the way leaves and enters a corridor
+    turning = np.repeat(np.arange(len(begin)), corners[0].size)
+    seconds = np.concatenate([grid, np.rint(corners.ravel())]).astype(np.int64)
+    person = np.concatenate([person, turning])
+    inside = (seconds >= begin[person]) & (seconds <= end[person])
+    looks = np.unique(np.stack([person[inside], seconds[inside]], axis=1), axis=0)
+    return looks[:, 0], looks[:, 1].astype(float)
 
 
 def _arrivals(open_s: tuple[float, float], count: int, random: np.random.Generator) -> np.ndarray:

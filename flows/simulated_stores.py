@@ -6,6 +6,7 @@ people in them are simulated (see `flows.simulate`), so `recordings` names files
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -147,10 +148,10 @@ SIMULATED_STORES = (
 )  # fmt: skip
 
 
-def write_store_files(folder: str | Path) -> list[Path]:
+def write_store_files(folder: str | Path, shops: Sequence[SimulatedStore] = SIMULATED_STORES) -> list[Path]:
     """Write each simulated shop's FOLDER/ID/store.yaml and return the paths."""
     written = []
-    for store in SIMULATED_STORES:
+    for store in shops:
         path = Path(folder) / store.id / "store.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         text = yaml.safe_dump(store.document(), sort_keys=False, allow_unicode=True, default_flow_style=None, width=110)

@@ -14,21 +14,19 @@ HALF_WIDTH_PX, HEIGHT_PX = 28, 90
 
 
 def camera_tables(
-    people: pd.DataFrame, boxes: Mapping[str, Box], sample_s: float, random: np.random.Generator
+    people: pd.DataFrame, boxes: Mapping[str, Box], longest_gap_s: float, random: np.random.Generator
 ) -> dict[str, pd.DataFrame]:
     """The lake's positions, tracklets and identities.
 
     Args:
         people: person_id, camera, time_us, x, y in order of person and time; one camera sees a person at a time.
         boxes: the part of the floor (x1, y1, x2, y2) each camera looks at.
-        sample_s: seconds between two looks; a longer gap, or another camera, begins a new track.
+        longest_gap_s: a longer time between two looks, or another camera, begins a new track.
         random: for scores and confidences, which nothing measured.
     """
     camera, person, time = (people[name].to_numpy() for name in ("camera", "person_id", "time_us"))
     begins = np.ones(len(people), dtype=bool)
-    begins[1:] = (
-        (camera[1:] != camera[:-1]) | (person[1:] != person[:-1]) | (np.diff(time) > 1.5 * sample_s * SECOND_US)
-    )
+    begins[1:] = (camera[1:] != camera[:-1]) | (person[1:] != person[:-1]) | (np.diff(time) > longest_gap_s * SECOND_US)
     first = np.flatnonzero(begins)
     track_camera = camera[first].astype(str)
     order = np.lexsort((first, time[first], track_camera))

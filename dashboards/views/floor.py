@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboards import definitions, plan, queries, theme
+from dashboards import definitions, floor_queries, plan, queries, theme
 from dashboards.page import View, card, downloads, duration, open_view, remember, remembered, segmented
 
 CELLS_M = {"0.25 m": 0.25, "0.5 m": 0.5, "1 m": 1.0}
@@ -57,14 +57,17 @@ def _hours(view: View) -> tuple[datetime, datetime]:
 
     chosen = remembered("hours", (names[0], names[-1]), allowed)
     first, last = st.select_slider(
-        f"Part of the day ({clock.axis_title.lower()})", names, value=chosen, key=f"hours.{view.store.id}.{view.day}"
+        f"Part of the day for the heat map. {clock.axis_title}",
+        names,
+        value=chosen,
+        key=f"hours.{view.store.id}.{view.day}",
     )
     remember("hours", f"{first}-{last}")
     return clock.local(labels[first]), clock.local(labels[last])
 
 
 def _without_positions(view: View) -> None:
-    days = queries.position_days(view.scope.lake, view.store.id)
+    days = floor_queries.position_days(view.scope.lake, view.store.id)
     known = (
         f"Days that have them: {days[0]} to {days[-1]} ({len(days)} in all)." if days else "No day of this store has."
     )
@@ -77,21 +80,27 @@ def _without_positions(view: View) -> None:
 
 def _heat(view: View, start: datetime, end: datetime) -> None:
     cell = CELLS_M[segmented("cell", "Cell", list(CELLS_M), "0.5 m", label_visibility="collapsed")]
-    heat = queries.heat(view.scope, start, end, cell, view.store.counting.max_hidden_s)
+    heat = floor_queries.heat(view.scope, start, end, cell, view.store.counting.max_hidden_s)
     if heat is None:
         _without_positions(view)
         return
-    figure = plan.empty_plan(view.store, 430)
+    figure = plan.empty_plan(view.store, _plan_height(view))
     if heat.empty:
         st.caption("Nobody was on the floor in this part of the day.")
     else:
         grid, arrows = heat_cells(view, heat, cell)
         plan.add_heat(figure, view.store, grid, cell, "person-s/m²", float(np.nanpercentile(grid[grid > 0], 99)))
-        plan.add_arrows(figure, arrows, "rgba(255,255,255,0.75)", 1.2)
-    plan.add_zone_outlines(figure, view.store)
+        plan.add_arrows(figure, arrows, "rgba(255,255,255,0.75)")
+    plan.add_zone_outlines(figure, view.store, labels=False)
+    plan.add_zone_names(figure, view.store)
     st.plotly_chart(figure, key="heat", config={"displayModeBar": False}, alt="Time spent on the floor")
     st.caption("Colours end at the 99th percentile. Arrows: mean direction of those who walk.")
     downloads("heat", heat, view)
+
+
+def _plan_height(view: View) -> int:
+    """Height in pixels that fits the store's floor into half the page."""
+    return int(min(max(560 * view.store.floor.depth_m / view.store.floor.width_m, 260), 480)) + 20
 
 
 def heat_cells(
@@ -120,7 +129,7 @@ def heat_cells(
 
 
 def _flows(view: View) -> None:
-    flows = queries.transitions(view.scope)
+    flows = floor_queries.transitions(view.scope)
     if flows is None or flows.empty:
         st.info("Nobody went from one zone to another.", icon=":material/route:")
         return
@@ -214,36 +223,14 @@ def _tracks(view: View) -> None:
     )
     remember("quarter", chosen)
     start = labels[chosen].to_pydatetime()
-    ways = queries.tracks(view.scope, start, start + timedelta(minutes=15))
+    ways = floor_queries.tracks(view.scope, start, start + timedelta(minutes=15))
     if ways is None:
         _without_positions(view)
         return
-    figure = plan.empty_plan(view.store, 400)
+    figure = plan.empty_plan(view.store, _plan_height(view))
     plan.add_zone_outlines(figure, view.store)
-    people = list(ways["person_id"].unique())
-    for number, person in enumerate(people[:MOST_TRACKS]):
-        one = ways[ways["person_id"] == person]
-        local = one["time"].dt.tz_convert(view.store.timezone).dt.strftime("%H:%M:%S")
-        figure.add_trace(
-            go.Scatter(
-                x=one["x"],
-                y=one["y"],
-                mode="lines",
-                customdata=local,
-                opacity=0.8,
-                line={"color": theme.CATEGORICAL[number % 8], "width": 1.8, "shape": "spline", "smoothing": 0.6},
-                hovertemplate=f"person {person}<br>%{{customdata}}<extra></extra>",
-            )
-        )
-        figure.add_trace(
-            go.Scatter(
-                x=one["x"].tail(1),
-                y=one["y"].tail(1),
-                mode="markers",
-                hoverinfo="skip",
-                marker={"color": theme.CATEGORICAL[number % 8], "size": 8, "line": {"color": "white", "width": 1}},
-            )
-        )
+    people = ways["person_id"].drop_duplicates()
+    plan.add_ways(figure, ways[ways["person_id"].isin(people.head(MOST_TRACKS))], view.store.timezone)
     st.plotly_chart(figure, key="tracks", config={"displayModeBar": False}, alt="Ways of people on the floor")
     left_out = f", {len(people) - MOST_TRACKS} more not drawn" if len(people) > MOST_TRACKS else ""
     st.caption(f"{len(people)} people from {chosen} on{left_out}; a dot marks where each was last.")
@@ -251,7 +238,7 @@ def _tracks(view: View) -> None:
 
 
 def _paths(view: View) -> None:
-    paths = queries.common_paths(view.scope)
+    paths = floor_queries.common_paths(view.scope)
     if paths is None or paths.empty:
         st.info("Nobody visited a zone on this day.", icon=":material/route:")
         return

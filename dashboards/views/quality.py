@@ -8,7 +8,11 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboards import charts, definitions, queries, theme
+from dashboards.day import occupancy_steps
 from dashboards.page import LOW_COVERAGE, View, card, downloads, duration, open_view
+from flows.occupancy import occupancy_by_crossings, occupancy_mean
+
+QUARTER_MIN = 15
 
 
 def render() -> None:
@@ -27,10 +31,9 @@ def render() -> None:
     left, right = st.columns(2, gap="medium")
     with left, card("How sure identities are", definitions.CONFIDENCE):
         _confidence(view)
-    with (
-        right,
-        card("Models", "The models that ran, by the sha256 of their weights. A change of model is a change of ruler."),
-    ):
+    with right, card("Two ways of counting who is inside", definitions.TWO_WAYS):
+        _two_ways(view)
+    with card("Models", "The models that ran, by the sha256 of their weights. A change of model is a change of ruler."):
         _models(view, runs)
     with card("Runs", "Each store-day's processing, newest first."):
         _history(view, runs)
@@ -207,6 +210,55 @@ def _confidence(view: View) -> None:
     unsure = found.loc[found["confidence"] < 0.5, "tracks"].sum() / found["tracks"].sum()
     st.caption(f"{unsure:.1%} of the tracks are joined with a confidence under 0.5.")
     downloads("confidence", found, view)
+
+
+def occupancy_twice(view: View) -> pd.DataFrame:
+    """Mean people inside by quarter-hour of the view's last day: elapsed (h), by_crossings, by_signs."""
+    day = view.scope.at(view.day)
+    footfall, steps = queries.footfall(day), occupancy_steps(view.store, day, QUARTER_MIN)
+    if footfall is None or footfall.empty or steps is None or steps.empty:
+        return pd.DataFrame()
+    window = view.clock.window_us
+    counted = occupancy_mean(occupancy_by_crossings(footfall, window), window, QUARTER_MIN * 60)
+    counted["elapsed"] = view.clock.elapsed(counted["bucket_start"])
+    # Both are aligned to quarter-hours of the clock; a zone of time that is not has no common steps.
+    counted["key"], steps["key"] = (frame["elapsed"].mul(60).round() for frame in (counted, steps))
+    joined = steps.merge(counted[["key", "mean"]], on="key", suffixes=("", "_crossings"))
+    return joined.rename(columns={"mean": "by_signs", "mean_crossings": "by_crossings"})[
+        ["elapsed", "by_crossings", "by_signs"]
+    ]
+
+
+def _two_ways(view: View) -> None:
+    both = occupancy_twice(view)
+    if both.empty:
+        st.info(
+            "Nobody crossed an entrance on this day, or the store has none to count at.", icon=":material/door_front:"
+        )
+        return
+    figure = go.Figure()
+    for column, name, colour in (
+        ("by_crossings", "in less out at the entrances", theme.ORANGE),
+        ("by_signs", "first to last sign of each person", theme.BLUE),
+    ):
+        figure.add_scatter(
+            x=both["elapsed"] + QUARTER_MIN / 120,
+            y=both[column],
+            name=name,
+            mode="lines",
+            line={"color": colour, "width": 2},
+            hovertemplate="%{y:.1f} people",
+        )
+    theme.style(figure, 280, hovermode="x unified")
+    low, high = float(both["elapsed"].min()), float(both["elapsed"].max()) + QUARTER_MIN / 60
+    charts.day_axis(figure, view.clock, low, high)
+    figure.update_yaxes(title_text="People", rangemode="tozero")
+    st.plotly_chart(figure, key="twoways", config={"displayModeBar": False}, alt="Occupancy counted in two ways")
+    apart = (both["by_crossings"] - both["by_signs"]).abs()
+    st.caption(
+        f"On {view.day:%a} {view.day.day} {view.day:%b} they differ by {apart.mean():.2f} people on average, "
+        f"{apart.max():.1f} at most."
+    )
 
 
 def _models(view: View, runs: pd.DataFrame) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -206,20 +207,20 @@ def _calibration(store: StoreConfig, draft: Draft) -> None:
             )
         camera = next(one for one in store.cameras if one.id == name)
         pairs = drafts.pairs_of(draft, camera)
-        calibration, why_not = _fit(store, draft, camera.id)
-        surface = surfaces.camera_surface(store, camera, grid=calibration)
+        surface = surfaces.camera_surface(store, camera)
         if surface is None:
             st.info(
                 f"No picture of camera {name} can be read: no recording was found where store.yaml's "
-                "`recordings.path` says. Points can be typed on the right.",
+                "`recordings.path` says. Points can be typed beside, if `image_size` is in the file.",
                 icon=":material/no_photography:",
             )
-            surface = Surface(
-                f"empty {name}",
-                *map(float, camera.image_size or (1280, 720)),
-                is_plan=False,
-                grid=surfaces.metre_grid(store, calibration),
-            )
+            if camera.image_size is None:
+                return
+            width, height = camera.image_size
+            surface = Surface(f"empty {name}", float(width), float(height), is_plan=False)
+        draft.sizes[name] = (round(surface.width), round(surface.height))
+        calibration, why_not = _fit(store, draft, name)
+        surface = replace(surface, grid=surfaces.metre_grid(store, calibration))
         shapes = [
             Shape(f"point-{i}", "point", ((p["px"], p["py"]),), str(i + 1), theme.ORANGE) for i, p in enumerate(pairs)
         ]
@@ -260,7 +261,7 @@ def _pair_table(store: StoreConfig, draft: Draft, camera: Any, pairs: list[dict[
         frame,
         key=f"pairs.{store.id}.{camera.id}.{draft.version}",
         hide_index=True,
-        num_rows="delete",
+        num_rows="dynamic",
         column_config={
             "Point": number(disabled=True, width="small"),
             "Pixel x": number(format="%.1f", min_value=0.0),

@@ -8,12 +8,10 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboards import charts, definitions, plan, queries, theme
-from dashboards.clock import DayClock, microseconds, say_short, weekday_before
-from dashboards.page import View, card, downloads, duration, open_view
+from dashboards.clock import DayClock, say_short, weekday_before
+from dashboards.day import camera_gaps, headlines, occupancy_steps, step_minutes
+from dashboards.page import View, card, downloads, open_view
 from dashboards.queries import Scope
-from flows.config import StoreConfig
-
-STEP_MINUTES = 15
 
 
 def render() -> None:
@@ -21,7 +19,7 @@ def render() -> None:
     view = open_view("Today's store")
     before = view.scope.at(weekday_before(view.day))
     _headline(view, before)
-    left, right = st.columns([1.25, 1], gap="medium")
+    left, right = st.columns([1.15, 1], gap="medium")
     with left, card("People in the store", f"{definitions.PEAK}\n\n{definitions.OCCUPANCY}"):
         _occupancy(view, before)
     with right, card("Density on the floor", f"{definitions.DENSITY}\n\n{definitions.COVERAGE}"):
@@ -33,166 +31,35 @@ def render() -> None:
         _zones(view)
 
 
-def occupancy_steps(store: StoreConfig, scope: Scope, minutes: int) -> pd.DataFrame | None:
-    """People in the store in steps of a day: elapsed (h, start of the step), mean, peak, coverage (0..1).
-
-    Steps outside everything that was to be observed are left out; mean and peak are NaN where nothing was seen.
-    """
-    present, seen = queries.presence(scope), queries.zone_series(scope, minutes)
-    if present is None or seen is None:
-        return None
-    clock = DayClock(store, scope.last)
-    step = minutes * 60_000_000
-    coverage = seen.groupby("time", as_index=False)["coverage"].mean()
-    starts = microseconds(coverage["time"])
-    if not len(starts):
-        return pd.DataFrame({"elapsed": [], "mean": [], "peak": [], "coverage": []})
-    edges = np.arange(starts.min(), starts.max() + 2 * step, step)
-    mean, peak = charts.people_inside(microseconds(present["first"]), microseconds(present["last"]), edges)
-    frame = pd.DataFrame({"start": edges[:-1], "mean": mean, "peak": peak})
-    frame = frame.merge(pd.DataFrame({"start": starts, "coverage": coverage["coverage"]}), how="left", on="start")
-    frame["coverage"] = frame["coverage"].fillna(0.0)
-    frame.loc[frame["coverage"] <= 0, ["mean", "peak"]] = np.nan
-    frame["elapsed"] = clock.elapsed(frame["start"].to_numpy())
-    return frame.loc[_worth_showing(clock, frame, minutes), ["elapsed", "mean", "peak", "coverage"]].reset_index(
-        drop=True
-    )
-
-
-def _worth_showing(clock: DayClock, steps: pd.DataFrame, minutes: int) -> np.ndarray:
-    """From the first to the last step that was observed or lies in opening hours: the night says nothing."""
-    worth = steps["coverage"].to_numpy() > 0
-    for start, end in clock.open_hours():
-        worth |= (steps["elapsed"].to_numpy() + minutes / 60 > start) & (steps["elapsed"].to_numpy() < end)
-    places = np.flatnonzero(worth)
-    inside = np.zeros(len(worth), dtype=bool)
-    if len(places):
-        inside[places[0] : places[-1] + 1] = True
-    return inside
-
-
-def _step_minutes(view: View) -> int:
-    """Quarter-hours for a day, minutes for a clip."""
-    seen = queries.zone_series(view.scope, 1)
-    if seen is None or seen.empty:
-        return STEP_MINUTES
-    observed = seen.loc[seen["coverage"] > 0, "time"]
-    length = (observed.max() - observed.min()).total_seconds() / 60 if len(observed) else 0
-    return STEP_MINUTES if length > 120 else 1
-
-
-def _open_density(view: View, scope: Scope) -> float:
-    """People per m2 of zone area, mean over zones and the observed part of opening hours; NaN where unknown."""
-    series = queries.zone_series(scope, 5)
-    if series is None or series.empty:
-        return float("nan")
-    moments = microseconds(series["time"])
-    windows = view.store.open_windows(scope.last)
-    is_open = np.zeros(len(series), dtype=bool)
-    for start, end in windows:
-        is_open |= (moments + 300_000_000 > start) & (moments < end)
-    observed = series[is_open & series["density"].notna()]
-    if observed.empty:
-        return float("nan")
-    return float(np.average(observed["density"], weights=observed["coverage"].clip(lower=1e-9)))
-
-
 def _headline(view: View, before: Scope) -> None:
-    now, then = queries.day_numbers(view.scope), queries.day_numbers(before)
-    minutes = _step_minutes(view)
-    steps, steps_then = (occupancy_steps(view.store, scope, minutes) for scope in (view.scope, before))
-    assert now is not None  # open_view stops where there is no day
-    row, old = now.iloc[0], {} if then is None else then.iloc[0].to_dict()
-    has_entrance = bool(view.store.entrances)
-    inward = queries.crossings(view.scope, view.store.timezone)
-    by_hour = [] if inward is None else inward[inward["direction"] == "in"].groupby("hour")["crossings"].sum().tolist()
-    density, density_then = _open_density(view, view.scope), _open_density(view, before)
-    peak, peak_then = (float(s["peak"].max()) if s is not None and len(s) else np.nan for s in (steps, steps_then))
-    trend = [] if steps is None else steps["mean"].ffill().fillna(0).round(2).tolist()
-    level, _ = theme.fruin_level(density)
+    """A card a number: the number, its change against the week before, a small course."""
+    cards = headlines(view, before)
     cells = st.columns(5, gap="small")
-    against = f"vs {say_short(before.last)}" if old else "no day a week before"
-    if has_entrance:
-        _metric(
-            cells[0],
-            "Footfall",
-            f"{row['footfall']:,}",
-            row["footfall"],
-            old.get("footfall"),
-            against,
-            f"{definitions.FOOTFALL}\n\n{definitions.CHANGE}",
-            by_hour,
-        )
-    else:
+    if not view.store.entrances:
         cells[0].metric(
             "Footfall",
             "not counted",
-            help="The store has no entrance line. Draw one on *Set up*.",
+            help="The store has no entrance line, so nobody is counted coming in. Draw one on *Set up*.",
             border=True,
             height="stretch",
         )
-    _metric(
-        cells[1],
-        "Peak occupancy",
-        "-" if np.isnan(peak) else f"{peak:.0f}",
-        peak,
-        peak_then,
-        against,
-        definitions.PEAK,
-        trend,
-    )
-    _metric(
-        cells[2], "Time in store", duration(row["stay_s"]), row["stay_s"], old.get("stay_s"), against, definitions.STAY
-    )
-    _metric(
-        cells[3],
-        "Mean dwell in a zone",
-        duration(row["dwell_s"]),
-        row["dwell_s"],
-        old.get("dwell_s"),
-        against,
-        f"{definitions.DWELL}\n\n{row['truncated']:,} of {row['visits']:,} visits are truncated.",
-    )
-    _metric(
-        cells[4],
-        f"Density · level {level}",
-        "-" if np.isnan(density) else f"{density:.3f} /m²",
-        density,
-        density_then,
-        against,
-        definitions.DENSITY,
-    )
-
-
-def _metric(
-    cell: object,
-    label: str,
-    text: str,
-    value: float,
-    before: float | None,
-    against: str,
-    definition: str,
-    trend: list[float] | None = None,
-) -> None:
-    """A card: the number, its change in per cent, the line of the day."""
-    known = before is not None and before == before and value == value and before > 0
-    change = f"{(value - before) / before:+.0%}" if known else None
-    cell.metric(  # type: ignore[attr-defined]
-        label,
-        text,
-        change,
-        delta_color="off",
-        delta_description=against if known else None,
-        help=definition,
-        border=True,
-        chart_data=trend if trend and len(trend) > 2 else None,
-        chart_type="area",
-        height="stretch",
-    )
+    for cell, card_ in zip(cells[5 - len(cards) :], cards, strict=True):
+        cell.metric(
+            card_.label,
+            card_.text,
+            card_.change,
+            delta_color="off",
+            delta_description=f"vs {say_short(before.last)}" if card_.change else None,
+            help=card_.definition,
+            border=True,
+            height="stretch",
+            chart_data=list(card_.course) if len(card_.course) > 2 else None,
+            chart_type=card_.course_type,
+        )
 
 
 def _occupancy(view: View, before: Scope) -> None:
-    minutes, clock = _step_minutes(view), view.clock
+    minutes, clock = step_minutes(view), view.clock
     steps = occupancy_steps(view.store, view.scope, minutes)
     if steps is None or steps.empty:
         st.info("Nothing was observed on this day.", icon=":material/visibility_off:")
@@ -235,7 +102,7 @@ def _occupancy(view: View, before: Scope) -> None:
         hovertemplate="<b>%{customdata}</b>: %{y:.1f} people",
         connectgaps=False,
     )
-    theme.style(figure, 400, hovermode="x")
+    theme.style(figure, _plan_height(view), hovermode="x")
     charts.day_axis(figure, clock, low, high)
     figure.update_yaxes(title_text="People", rangemode="tozero")
     st.plotly_chart(figure, key="occupancy", config={"displayModeBar": False}, alt="People in the store over the day")
@@ -243,30 +110,13 @@ def _occupancy(view: View, before: Scope) -> None:
     downloads("occupancy", table[["time", "mean", "peak", "coverage"]], view)
 
 
-def camera_gaps(view: View) -> list[tuple[float, float]]:
-    """Spans of the day (elapsed hours) in which at least one camera should have seen and did not, joined."""
-    cameras = queries.cameras(view.scope)
-    if cameras is None:
-        return []
-    spans = sorted(
-        tuple(
-            float(value)
-            for value in view.clock.elapsed(pd.to_datetime(pd.Series([gap["start"], gap["end"]]), utc=True))
-        )
-        for gaps in cameras["gaps"]
-        for gap in gaps
-    )
-    joined: list[tuple[float, float]] = []
-    for start, end in spans:
-        if joined and start <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
-        else:
-            joined.append((start, end))
-    return joined
+def _plan_height(view: View) -> int:
+    """Height in pixels that fits the store's floor into its column, with room for the slider."""
+    return int(min(max(430 * view.store.floor.depth_m / view.store.floor.width_m, 230), 420)) + 90
 
 
 def _density(view: View) -> None:
-    minutes = _step_minutes(view)
+    minutes = step_minutes(view)
     series = queries.zone_series(view.scope, minutes)
     zones = plan.floor_zones(view.store)
     if series is None or series.empty or not zones:
@@ -287,7 +137,7 @@ def _density(view: View) -> None:
     if not frames:
         st.info("Nothing was observed on this day.", icon=":material/visibility_off:")
         return
-    figure = plan.empty_plan(view.store, 430)
+    figure = plan.empty_plan(view.store, _plan_height(view))
     plan.add_density(figure, view.store, frames, start=busiest)
     plan.add_zone_names(figure, view.store)
     st.plotly_chart(figure, key="density", config={"displayModeBar": False}, alt="Zones coloured by density")
@@ -345,12 +195,12 @@ def _zones(view: View) -> None:
         height=min(38 + 35 * len(table), 390),
         key="zones.table",
         column_config={
-            "Zone": st.column_config.TextColumn(width="medium"),
+            "Zone": st.column_config.TextColumn(width=105),
             "Visitors": st.column_config.ProgressColumn(
-                help=definitions.UNIQUE, format="%d", max_value=int(table["Visitors"].max()) or 1
+                help=definitions.UNIQUE, format="%d", max_value=int(table["Visitors"].max()) or 1, width=110
             ),
             "Visits": st.column_config.NumberColumn(help=definitions.VISITS, format="localized"),
-            "Median dwell (s)": st.column_config.NumberColumn(help=definitions.DWELL, format="%.0f"),
+            "Dwell (s)": st.column_config.NumberColumn(help=f"Median. {definitions.DWELL}", format="%.0f"),
             "Mean people": st.column_config.NumberColumn(help=definitions.OCCUPANCY, format="%.2f"),
             "Most": st.column_config.NumberColumn(help="Most people at one moment.", format="%d"),
             "Density (/m²)": st.column_config.NumberColumn(help=definitions.DENSITY, format="%.3f"),
@@ -382,7 +232,7 @@ def zone_table(view: View) -> pd.DataFrame:
             "Zone": [names.get(zone, zone) for zone in table["zone"]],
             "Visitors": table["unique_people"].astype(int),
             "Visits": table["visits"].astype(int),
-            "Median dwell (s)": table["dwell_median"],
+            "Dwell (s)": table["dwell_median"],
             "Mean people": table["person_s"] / observed,
             "Most": table["most"],
             "Density (/m²)": table["weighted"] / observed,

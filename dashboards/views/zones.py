@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from dashboards import charts, definitions, queries, theme
+from dashboards.clock import DayClock
 from dashboards.page import View, card, choose, downloads, duration, open_view, segmented
 from flows.config import StoreConfig
 from flows.density import crowding_episodes
@@ -25,7 +28,7 @@ GRIDS = {
     "Density": ("density_s", "people/m²", definitions.DENSITY),
     "Entries": ("entries", "entries an hour", definitions.VISITS),
 }
-BIN_S, LONGEST_S = 10, 300
+BINS_S, BINS = (1, 2, 5, 10, 20, 30, 60, 120, 300), 30
 PASSER_BY_S = 10.0  # as in flows.queues
 
 
@@ -107,11 +110,13 @@ def _ranking(view: View, table: pd.DataFrame) -> None:
 
 def _zone_choice(view: View, name: str, table: pd.DataFrame) -> str:
     options = table.sort_values("visits", ascending=False)["zone"].tolist()
+    passed_through = {zone.id for zone in view.store.zones if zone.kind == "entrance"}
+    first = next((zone for zone in options if zone not in passed_through), options[0])
     return choose(
         name,
         "Zone",
         options,
-        options[0],
+        first,
         format_func=lambda zone: view.zone_names.get(zone, zone),
         label_visibility="collapsed",
     )
@@ -119,39 +124,45 @@ def _zone_choice(view: View, name: str, table: pd.DataFrame) -> str:
 
 def _dwell(view: View, table: pd.DataFrame) -> None:
     zone = _zone_choice(view, "zone", table)
-    histogram = queries.dwell_histogram(view.scope, zone, BIN_S, LONGEST_S)
     row = table[table["zone"] == zone].iloc[0]
+    bin_s = next((width for width in BINS_S if width * BINS >= 1.6 * row["dwell_p90"]), BINS_S[-1])
+    longest_s = bin_s * BINS
+    histogram = queries.dwell_histogram(view.scope, zone, bin_s, longest_s)
     if histogram is None or histogram.empty:
         st.info("No whole visit of this zone in these days.", icon=":material/timer_off:")
         return
     labels = [
-        f"{low:.0f} to {low + BIN_S:.0f} s" if low < LONGEST_S else f"{LONGEST_S} s and longer"
+        f"{low:.0f} to {low + bin_s:.0f} s" if low < longest_s else f"{longest_s} s and longer"
         for low in histogram["dwell_s"]
     ]
     figure = go.Figure(
         go.Bar(
-            x=histogram["dwell_s"] + BIN_S / 2,
+            x=histogram["dwell_s"] + bin_s / 2,
             y=histogram["visits"],
             customdata=labels,
             marker_color=theme.BLUE,
-            width=BIN_S * 0.86,
+            width=bin_s * 0.86,
             hovertemplate="%{customdata}<br>%{y} visits<extra></extra>",
         )
     )
     theme.style(figure, 285, showlegend=False)
-    for value, name, colour, place in (
-        (row["dwell_median"], "median", theme.ORANGE, "top right"),
-        (row["dwell_p90"], "p90", theme.VERMILION, "top right"),
+    for value, name, colour, lower in (
+        (row["dwell_median"], "median", theme.ORANGE, 0),
+        (row["dwell_p90"], "p90", theme.VERMILION, -18),
     ):
         if value == value:
             figure.add_vline(
-                x=min(value, LONGEST_S),
+                x=min(value, longest_s),
                 line={"color": colour, "width": 2},
-                annotation={"text": f"{name} {duration(value)}", "font": {"color": theme.ink(), "size": 12}},
-                annotation_position=place,
+                annotation={
+                    "text": f"{name} {duration(value)}",
+                    "font": {"color": theme.ink(), "size": 12},
+                    "yshift": lower,
+                },
+                annotation_position="top right",
             )
     figure.update_xaxes(
-        title_text=f"Dwell in seconds (last bar: {LONGEST_S} s and longer)", range=[0, LONGEST_S + BIN_S]
+        title_text=f"Dwell in seconds (last bar: {longest_s} s and longer)", range=[0, longest_s + bin_s]
     )
     figure.update_yaxes(title_text="Visits")
     st.plotly_chart(figure, key="dwell", config={"displayModeBar": False}, alt="Dwell times of the zone")
@@ -183,8 +194,22 @@ def week_grid(view: View, zone: str | None, measure: str) -> pd.DataFrame:
     sums["mean"] = sums["value"] / sums["observed"].where(sums["observed"] > 0) * scale
     grid = sums.pivot(index="weekday", columns="hour", values="mean")
     grid = grid.reindex(range(7)).loc[:, lambda part: part.notna().any()]
+    hours_open = open_clock_hours(view.store)
+    for number in range(7):
+        grid.loc[number, [hour for hour in grid.columns if hour not in hours_open[number]]] = np.nan
+    grid = grid.loc[:, grid.notna().any()]
     grid.index = pd.Index(charts.WEEKDAYS, name="weekday")
     return grid
+
+
+def open_clock_hours(store: StoreConfig) -> list[set[int]]:
+    """For each weekday, the hours of the clock in which the store is open; all where it names no opening hours."""
+    hours: list[set[int]] = [set() for _ in range(7)]
+    for number in range(7):
+        for start, end in DayClock(store, date(2024, 1, 1 + number)).open_hours():  # a week without a change of clocks
+            for hour in range(int(start), int(np.ceil(end))):
+                hours[(number + hour // 24) % 7].add(hour % 24)
+    return hours
 
 
 def _week(view: View) -> None:
@@ -235,7 +260,7 @@ def _levels(view: View) -> None:
             customdata=seconds.loc[share.index, column] / 3600,
             hovertemplate="%{y}: %{x:.1%} at level " + level + " (%{customdata:.1f} h)<extra></extra>",
         )
-    theme.style(figure, 330, barmode="stack")
+    theme.style(figure, 330, barmode="stack", legend_traceorder="normal")
     figure.update_xaxes(tickformat=".0%", range=[0, 1], title_text="Share of the observed time")
     figure.update_yaxes(showgrid=False, autorange="reversed")
     st.plotly_chart(figure, key="levels", config={"displayModeBar": False}, alt="Share of time at each Fruin level")
@@ -291,6 +316,7 @@ def _queue(view: View, zone: str) -> None:
         st.info("Nobody waited here in these days.", icon=":material/hourglass_empty:")
         return
     joined = length.merge(waits, how="left", on="hour")
+    joined = joined[joined["hour"].isin(set().union(*open_clock_hours(view.store)))]
     left, right = st.columns(2, gap="medium")
     figure = go.Figure(
         go.Bar(

@@ -1,0 +1,220 @@
+"""The logic of each page, run by Streamlit's AppTest on a small simulated lake."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from flows.config import load_store
+from flows.lake import Lake
+from flows.simulate import DemoLake
+
+Open = Callable[..., AppTest]
+
+
+def metrics(test: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in test.metric}
+
+
+def said(test: AppTest) -> str:
+    return "\n".join(
+        element.value for kind in ("info", "warning", "error", "success", "caption") for element in test.get(kind)
+    )
+
+
+def chart(test: AppTest, key: str) -> dict:
+    """The plotly figure of a chart, as the browser gets it."""
+    found = [one for one in test.get("plotly_chart") if key in one.proto.id]
+    assert found, f"no chart {key!r} among {[one.proto.id for one in test.get('plotly_chart')]}"
+    return json.loads(found[0].proto.spec)
+
+
+def numbers(values: list | dict) -> np.ndarray:
+    """Numbers of a trace; plotly sends arrays as base64."""
+    if not isinstance(values, dict):
+        return np.array(values, dtype=float)
+    array = np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
+    return array.reshape([int(size) for size in str(values.get("shape", len(array))).split(",")])
+
+
+def test_today_shows_the_newest_day_and_says_so_in_the_link(page: Open, month: DemoLake) -> None:
+    test = page("today", store="kiez")
+    footfall = Lake(str(month.lake)).read("footfall", ["kiez"], [date(2025, 3, 15)]).to_pandas()
+    inward = footfall[(footfall["direction"] == "in") & (footfall["role"] == "shopper")]
+    assert metrics(test)["Footfall"] == f"{len(inward):,}"
+    assert test.query_params["day"] == "2025-03-15" and test.query_params["store"] == "kiez"
+    assert any("Simulated" in one.value for one in test.markdown)
+
+
+def test_today_compares_with_the_same_weekday_before(page: Open, month: DemoLake) -> None:
+    test = page("today", store="plateau", day="2025-03-15")
+    lake = Lake(str(month.lake))
+    now, before = (
+        sum(
+            row["direction"] == "in" and row["role"] == "shopper"
+            for row in lake.read("footfall", ["plateau"], [day]).to_pylist()
+        )
+        for day in ("2025-03-15", "2025-03-08")
+    )
+    card = next(metric for metric in test.metric if metric.label == "Footfall")
+    assert card.delta == f"{(now - before) / before:+.0%}"
+    assert "vs Sat 8 Mar" in card.proto.delta_description
+
+
+def test_a_link_reopens_the_view(page: Open) -> None:
+    test = page("today", store="plateau", day="2025-03-11", staff="1")
+    assert test.date_input[0].value == date(2025, 3, 11)
+    assert test.selectbox[0].value == "plateau"
+    assert test.toggle[0].value is True
+    with_staff = metrics(test)["Peak occupancy"]
+    test.toggle[0].set_value(False).run()
+    assert int(metrics(test)["Peak occupancy"]) < int(with_staff)
+
+
+def test_a_link_with_nonsense_opens_the_default(page: Open) -> None:
+    test = page("today", store="nowhere", day="yesterday-ish")
+    assert test.date_input[0].value == date(2025, 3, 15)
+    assert test.selectbox[0].value in ("kiez", "plateau")
+
+
+def test_low_coverage_is_said_above_the_numbers(page: Open) -> None:
+    test = page("today", store="plateau", day="2025-03-12")
+    assert "under 95 %" in test.warning[0].value
+    figure = chart(test, "occupancy")
+    assert any(shape["fillcolor"].startswith("rgba(213,94,0") for shape in figure["layout"]["shapes"])
+
+
+def test_the_day_of_23_hours_says_so(page: Open) -> None:
+    assert "this day has 23 hours" in said(page("today", store="plateau", day="2025-03-09"))
+    assert "hours" not in said(page("today", store="plateau", day="2025-03-10")).split("·")[1]
+
+
+def test_a_closed_day_is_not_a_day_of_zeros(page: Open) -> None:
+    test = page("today", store="kiez", day="2025-03-09")
+    assert "closed on Sundays" in said(test)
+    assert not test.metric
+
+
+def test_the_time_axis_names_the_zone(page: Open) -> None:
+    figure = chart(page("today", store="plateau", day="2025-03-15"), "occupancy")
+    assert figure["layout"]["xaxis"]["title"]["text"] == "Time of day, America/Montreal (UTC-04:00)"
+
+
+def test_density_steps_through_the_day(page: Open) -> None:
+    figure = chart(page("today", store="kiez", day="2025-03-15"), "density")
+    steps = figure["layout"]["sliders"][0]["steps"]
+    assert [step["label"] for step in steps] == [frame["name"] for frame in figure["frames"]]
+    assert len(steps) > 40 and "08:00" in {step["label"] for step in steps}
+
+
+def test_zones_ranks_and_charts(page: Open, month: DemoLake) -> None:
+    test = page("zones", store="kiez")
+    visits = Lake(str(month.lake)).read("visits", ["kiez"]).to_pandas()
+    shoppers = visits[visits["role"] == "shopper"]
+    top = shoppers.groupby("zone").apply(lambda part: part[["date", "person_id"]].drop_duplicates().shape[0]).max()
+    assert numbers(chart(test, "ranking")["data"][0]["x"]).max() == top
+    week = chart(test, "week")["data"][0]
+    assert week["y"] == ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+    assert np.isnan(numbers(week["z"])[6]).all()  # closed on Sundays: empty, not 0
+
+
+def test_floor_without_positions_says_which_days_have_them(page: Open) -> None:
+    test = page("floor", store="kiez", day="2025-03-08")
+    assert "no single positions" in said(test) and "2025-03-10" in said(test)
+
+
+def test_floor_draws_heat_ways_and_flows(page: Open) -> None:
+    test = page("floor", store="kiez", day="2025-03-15")
+    assert {"heat", "flows", "tracks"} <= {
+        key for one in test.get("plotly_chart") for key in ("heat", "flows", "tracks") if key in one.proto.id
+    }
+    assert "people from" in said(test)
+
+
+def test_chain_puts_the_crowded_saturday_and_the_failed_camera_first(page: Open) -> None:
+    test = page("chain")
+    table = next(one.value for one in test.dataframe if "What" in one.value.columns)
+    assert "was seen" in " ".join(table.loc[table["Store"].str.startswith("Plateau"), "What"])
+    assert set(metrics(test)) == {"Plateau Market, Montréal", "Kiezladen, Berlin"}
+
+
+def test_quality_lists_gaps_on_the_stores_clock(page: Open) -> None:
+    test = page("quality", store="plateau")
+    gaps = next(one.value for one in test.dataframe if "Reason" in one.value.columns)
+    assert gaps.loc[0, ["Camera", "From", "To", "Minutes"]].tolist() == ["west", "13:10:00", "15:25:00", 135.0]
+    assert metrics(test)["Days under 95 %"] == "1 of 8"
+
+
+def test_quality_holds_two_ways_of_counting_beside_each_other(page: Open) -> None:
+    figure = chart(page("quality", store="kiez"), "twoways")
+    assert [trace["name"].split()[0] for trace in figure["data"]] == ["in", "first"]
+    assert "they differ by" in said(page("quality", store="kiez"))
+
+
+def test_first_run_says_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AISLEFLOW_STORES", raising=False)
+    monkeypatch.setenv("AISLEFLOW_LAKE", str(tmp_path / "none"))
+    for name in ("today", "zones", "floor", "chain", "quality"):
+        test = AppTest.from_string(f"from dashboards.views import {name}\n{name}.render()", default_timeout=60).run()
+        assert not test.exception and "make demo" in said(test)
+
+
+def test_no_store_says_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AISLEFLOW_STORES", str(tmp_path))
+    test = AppTest.from_string("from dashboards.views import today\ntoday.render()", default_timeout=60).run()
+    assert not test.exception and "STORES/ID/store.yaml" in said(test)
+
+
+def test_a_faulty_store_file_is_told_and_the_others_are_shown(page: Open, stores: Path) -> None:
+    faulty = stores / "kiez" / "store.yaml"
+    faulty.write_text(faulty.read_text().replace("kind: checkout", "kind: till"))
+    test = page("today", store="plateau")
+    assert any("zones" in error.value and "store.yaml" in error.value for error in test.error)
+    assert "Footfall" in metrics(test)
+
+
+def test_a_store_without_entrances_has_no_footfall_rather_than_none(page: Open, stores: Path, month: DemoLake) -> None:
+    file = stores / "kiez" / "store.yaml"
+    text = file.read_text()
+    file.write_text(text[: text.index("entrances:")])
+    test = page("today", store="kiez")
+    assert metrics(test)["Footfall"] == "not counted"
+    assert "no entrance line" in said(test)
+
+
+def test_set_up_saves_a_changed_zone(page: Open, stores: Path) -> None:
+    test = page("setup", store="kiez")
+    assert "No changes" in test.markdown[-1].value
+    draft = test.session_state["draft.kiez"]
+    draft.zones[0]["capacity"] = 3
+    draft.version += 1
+    test.run()
+    assert not test.exception
+    assert "zone aisle_1 changed" in test.markdown[-1].value
+    test.button(key="setup.save").click().run()
+    assert not test.exception and "Saved to" in said(test)
+    assert load_store(stores / "kiez" / "store.yaml").zones[0].capacity == 3
+    assert len(list((stores / "kiez").glob("store.yaml.bak-*"))) == 1
+
+
+def test_set_up_refuses_a_crossing_zone_and_leaves_the_file(page: Open, stores: Path) -> None:
+    before = (stores / "kiez" / "store.yaml").read_text()
+    test = page("setup", store="kiez")
+    test.session_state["draft.kiez"].zones[0]["polygon"] = ((1, 1), (3, 3), (1, 3), (3, 1))
+    test.run()
+    test.button(key="setup.save").click().run()
+    assert "crosses or touches itself" in test.error[0].value
+    assert (stores / "kiez" / "store.yaml").read_text() == before
+
+
+def test_set_up_shows_the_calibration_error(page: Open) -> None:
+    test = page("setup", store="kiez", part="Calibration")
+    assert metrics(test)["Error on the floor"].endswith("cm")
+    assert float(metrics(test)["Error on the floor"].split()[0]) < 2
