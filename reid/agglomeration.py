@@ -36,6 +36,15 @@ class Edges:
     forbidden: np.ndarray
 
 
+def products(vectors: np.ndarray, first: np.ndarray, second: np.ndarray, block: int = 8192) -> np.ndarray:
+    """Dot products (K,) of rows of vectors (T, D), in blocks that stay in the processor's cache."""
+    result = np.empty(len(first))
+    for start in range(0, len(first), block):
+        rows = slice(start, start + block)
+        result[rows] = np.einsum("nd,nd->n", vectors[first[rows]], vectors[second[rows]])
+    return result
+
+
 def merge_edges(count: int, edges: Edges) -> Edges:
     """One edge a pair: sums added, forbidden if any is. `count`: number of nodes."""
     low, high = np.minimum(edges.first, edges.second), np.maximum(edges.first, edges.second)
@@ -84,7 +93,7 @@ class Grouping:
         evidence = np.zeros(len(comparable))
         rows = np.flatnonzero((comparable > edges.compared) & ~edges.forbidden)
         a, b = edges.first[rows], edges.second[rows]
-        total = np.einsum("nd,nd->n", self.sums[a], self.sums[b])
+        total = products(self.sums, a, b)
         similarity = (total - edges.similarity[rows]) / (comparable[rows] - edges.compared[rows])
         quality = np.minimum(self.qualities[a] / self.embedded[a], self.qualities[b] / self.embedded[b])
         evidence[rows] = self.looks.evidence(similarity, np.exp(quality))

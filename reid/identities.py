@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from reid.agglomeration import Edges, Grouping, mean_evidence
+from reid.agglomeration import Edges, Grouping, mean_evidence, products
 from reid.appearance import Appearance, fitted
 from reid.floor_agreement import Density, FloorModel, at_once, in_sequence, in_slots
 from reid.lifetimes import lifetimes_of
@@ -134,13 +134,10 @@ def pair_evidence(
 
 
 def similarity_of(
-    first: np.ndarray, second: np.ndarray, embedding: np.ndarray, weight: np.ndarray, block: int = 100_000
+    first: np.ndarray, second: np.ndarray, embedding: np.ndarray, weight: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cosine (K,) of pairs, NaN where a side has no embedding, and the poorer side's quality (K,)."""
-    similarity = np.empty(len(first))
-    for start in range(0, len(first), block):
-        rows = slice(start, start + block)
-        similarity[rows] = np.einsum("nd,nd->n", embedding[first[rows]], embedding[second[rows]])
+    similarity = products(embedding, first, second)
     quality = np.minimum(weight[first], weight[second])
     similarity[quality <= 0] = np.nan
     return similarity, quality
