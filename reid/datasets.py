@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -287,7 +287,7 @@ def load_evaluation(kind: str, root: str | Path, variant: str = "") -> Evaluatio
 
 
 def _rendered_variant(pictures: Pictures, variant: str) -> EvaluationSet:
-    groups = _columns(pictures.groups)
+    groups = [(group.split("|")[0], group.split("|")[-1]) for group in pictures.groups]
     if variant == "look-alikes":
         kept = pictures.where(np.array([group != "" for group, _ in groups]))
         return EvaluationSet("rendered look-alikes", kept, same_group_only=True)
@@ -295,7 +295,3 @@ def _rendered_variant(pictures: Pictures, variant: str) -> EvaluationSet:
         children = pictures.where(np.array([age == "child" for _, age in groups]))
         return EvaluationSet("rendered children", children)
     raise DatasetError(f"unknown variant {variant!r} of rendered: choose all, look-alikes or children")
-
-
-def _columns(groups: Iterable[str]) -> list[tuple[str, str]]:
-    return [(group.split("|")[0], group.split("|")[-1]) for group in groups]

@@ -59,7 +59,7 @@ class TrainingLoss(nn.Module):
         self.triplet = TripletMarginLoss(margin=0.0 if soft else settings.triplet_margin, smooth_loss=soft,
                                          distance=LpDistance(normalize_embeddings=False))
         self.multi_similarity = MultiSimilarityLoss(alpha=2, beta=20, base=0.5, distance=CosineSimilarity())
-        self.cosine_classifier: nn.Module | None = None
+        self.cosine_classifier: CosFaceLoss | None = None
         if settings.cosine_classifier and identities:
             self.cosine_classifier = CosFaceLoss(identities, dimension, margin=settings.cosine_margin,
                                                  scale=settings.cosine_scale)

@@ -10,10 +10,7 @@ weights/NAME: the network with the best validation mAP, calibrated on the valida
 
 from __future__ import annotations
 
-import csv
 import json
-import math
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
@@ -45,26 +42,12 @@ from reid.losses import TrainingLoss
 from reid.metrics import market_ranking
 from reid.network import RGANetwork, build_network
 from reid.recipe import Recipe, as_entries, load_recipe
+from reid.run_files import append_row, cut_after, replace_file
+from reid.schedule import TrainingError, make_optimizer, rate_factor
 from reid.start import load_start
+from reid.student import Student
 from reid.teachers import teacher_features
 from reid.verification import calibrate, pair_similarities
-
-
-class TrainingError(RuntimeError):
-    """A run cannot go on; the message says what to change."""
-
-
-class Student(nn.Module):
-    """Network and losses as one module, so that several GPUs average the gradients of both."""
-
-    def __init__(self, top: Top, loss: TrainingLoss, feature: str) -> None:
-        super().__init__()
-        self.top, self.loss, self.feature = top, loss, feature
-
-    def forward(self, values: Tensor, ids: Tensor, teachers: list[Tensor]) -> dict[str, Tensor]:
-        features = self.top(values)
-        used = features.f if self.feature == "f" else features.f_bn
-        return self.loss(features.f, used, features.logits, ids, teachers)
 
 
 def train(recipe: str | Path | Mapping[str, Any] | Recipe, **changes: Any) -> Path:
@@ -255,9 +238,9 @@ class _Run:
         features = self._features(network, None)[self.recipe.feature == "f_bn"].numpy()
         ranking = market_ranking(features, seen.ids, seen.cameras, features, seen.ids, seen.cameras)
         calibration = calibrate(pair_similarities(features, seen.ids, seen.cameras))
-        figures = ranking.as_dict()
-        self._write("validation.csv", {"step": self.step, "rank1": figures["rank1"], "mAP": figures["mAP"],
-                                       "mINP": figures["mINP"], "tpr_at_fpr1": calibration.tpr})
+        figures = {"rank1": float(ranking.cmc[0]), "mAP": ranking.mean_average_precision,
+                   "mINP": ranking.mean_inverse_negative_penalty, "tpr_at_fpr1": calibration.tpr}
+        self._write("validation.csv", {"step": self.step, **figures})
         self.fabric.print(f"step {self.step} of {self.steps}: rank-1 {figures['rank1']:.3f}, mAP {figures['mAP']:.3f}, "
                           f"TPR at 1 % FPR {calibration.tpr:.3f}", flush=True)
         self._keep_best(network, ranking.mean_average_precision)
@@ -265,24 +248,17 @@ class _Run:
     def _keep_best(self, network: RGANetwork, quality: float) -> None:
         if quality > self.best and self.fabric.is_global_zero:
             self.best = quality
-            _replace(self.folder / "best.pt", network.state_dict())
+            replace_file(self.folder / "best.pt", network.state_dict())
 
     # ---- files
 
     def _write(self, name: str, row: dict[str, float]) -> None:
-        if not self.fabric.is_global_zero:
-            return
-        path = self.folder / name
-        fresh = not path.is_file()
-        with path.open("a", newline="") as lines:
-            writer = csv.writer(lines)
-            if fresh:
-                writer.writerow(row)
-            writer.writerow([f"{value:.6g}" for value in row.values()])
+        if self.fabric.is_global_zero:
+            append_row(self.folder / name, row)
 
     def _save(self) -> None:
         if self.fabric.is_global_zero:
-            _replace(self.folder / "checkpoint.pt", {
+            replace_file(self.folder / "checkpoint.pt", {
                 "step": self.step, "best": self.best, "student": self.student.state_dict(), "average": self.average,
                 "start": self.start, "optimizer": self.optimizer.state_dict(), "random": torch.get_rng_state()})
         self.fabric.barrier()
@@ -300,7 +276,7 @@ class _Run:
         self.step, self.best = state["step"], state["best"]
         torch.set_rng_state(state["random"])
         for name in ("curves.csv", "validation.csv"):
-            _cut_after(self.folder / name, self.step)
+            cut_after(self.folder / name, self.step)
 
     def finish(self) -> Path:
         """Writes the best network as weights, calibrated on the validation pictures."""
@@ -315,46 +291,3 @@ class _Run:
         weights.save(network, folder, licence="trained here; see its data", restricted=False, calibration=calibration,
                      feature=self.recipe.feature)  # type: ignore[arg-type]
         return folder
-
-
-def make_optimizer(student: Student, recipe: Recipe) -> torch.optim.Optimizer:
-    """Adam or AdamW with the trained body at `rate * body_factor` and what is new at `rate`."""
-    body, new = [], []
-    for name, value in student.named_parameters():
-        if value.requires_grad:
-            is_body = "rga_att" not in name and (".backbone." in name or ".head." in name)
-            (body if is_body else new).append(value)
-    settings = recipe.optimizer
-    groups = [{"params": values, "lr": rate, "full_rate": rate}
-              for values, rate in ((body, settings.rate * settings.body_factor), (new, settings.rate)) if values]
-    kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
-    if settings.kind not in kinds:
-        raise TrainingError(f"unknown optimizer.kind {settings.kind!r}: choose adam or adamw")
-    return kinds[settings.kind](groups, weight_decay=settings.weight_decay)
-
-
-def rate_factor(recipe: Recipe, step: int, steps_per_epoch: int, steps: int) -> float:
-    """Share of the full learning rate at a step: linear warm-up, then steps or a cosine."""
-    settings, epoch = recipe.optimizer, step / steps_per_epoch
-    if epoch < settings.warmup:
-        first = settings.warmup_from / settings.rate
-        return first + (1 - first) * epoch / settings.warmup
-    if settings.schedule == "cosine":
-        done = (step - settings.warmup * steps_per_epoch) / max(1.0, steps - settings.warmup * steps_per_epoch)
-        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
-    return 0.5 ** sum(epoch >= milestone for milestone in settings.milestones)
-
-
-def _replace(path: Path, value: Any) -> None:
-    """torch.save that leaves the old file or the new one, never half of it."""
-    partial = path.with_suffix(".partial")
-    torch.save(value, partial)
-    os.replace(partial, path)
-
-
-def _cut_after(path: Path, step: int) -> None:
-    """Drops rows of steps that will be run again."""
-    if path.is_file():
-        header, *rows = path.read_text().splitlines()
-        kept = [row for row in rows if int(row.split(",")[0]) <= step]
-        path.write_text("\n".join([header, *kept]) + "\n")

@@ -13,8 +13,9 @@ from reid.batches import load_training_data
 from reid.frozen import Top, Trunk, frozen_names
 from reid.network import build_network
 from reid.recipe import RECIPES, RecipeError, load_recipe
+from reid.schedule import TrainingError, rate_factor
 from reid.start import StartError, load_start
-from reid.train import TrainingError, _Run, rate_factor, train
+from reid.train import _Run, train
 from tests.reid.pictures import write_people
 
 
