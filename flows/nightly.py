@@ -6,9 +6,9 @@ lake. Between tasks go paths, never frames or tables.
 
 from __future__ import annotations
 
+import datetime
 import threading
 import time
-from datetime import date
 from pathlib import Path
 from uuid import UUID
 
@@ -36,18 +36,18 @@ CHUNKS_AT_ONCE: ThreadPoolTaskRunner[Path] = ThreadPoolTaskRunner(max_workers=1)
 """The detector uses all cores for a chunk already; chunks side by side would only take memory."""
 
 
-@flow(name="store-day", flow_run_name="{store} {day}", task_runner=CHUNKS_AT_ONCE)  # type: ignore[arg-type]
-def store_day(store: str, day: date | None = None, lake: str | None = None, stores: str | None = None) -> str:
+@flow(name="store-day", flow_run_name="{store} {date}", task_runner=CHUNKS_AT_ONCE)  # type: ignore[arg-type]
+def store_day(store: str, date: datetime.date | None = None, lake: str | None = None, stores: str | None = None) -> str:
     """Process one store-day into the lake and return its headline.
 
     Args:
         store: the store's id.
-        day: local day; None: yesterday in the store's time zone.
+        date: local day; None: yesterday in the store's time zone.
         lake: lake folder or URL; None: AISLEFLOW_LAKE, else ./lake.
         stores: folder with ID/store.yaml; None: AISLEFLOW_STORES, else the bundled demo.
     """
     logger = get_run_logger()
-    ready = preflight(find_store(store, stores), day, partial=True)
+    ready = preflight(find_store(store, stores), date, partial=True)
     for warning in ready.warnings:
         logger.warning("%s", warning)
     plan = plan_store_day(ready, lake or default_lake())
