@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -122,8 +122,8 @@ def headlines(view: View, before: Scope) -> list[Headline]:
     numbers = queries.day_numbers(queries.last_days(view.scope, TREND_DAYS))
     assert numbers is not None  # the view's own day is there
     numbers = numbers.set_index(pd.to_datetime(numbers["date"]).dt.date)
-    row = numbers.loc[view.day]
-    old = numbers.loc[before.last] if before.last in numbers.index else None
+    rows: dict[Any, dict[Any, Any]] = numbers.to_dict("index")
+    row, old = rows[view.day], rows.get(before.last)
     minutes = step_minutes(view)
     steps, earlier = (occupancy_steps(view.store, scope, minutes) for scope in (view.scope, before))
 

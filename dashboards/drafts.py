@@ -269,7 +269,7 @@ def _changed_cameras(store: StoreConfig, draft: Draft) -> list[str]:
 
 def for_file(store: StoreConfig, draft: Draft) -> dict[str, Any]:
     """The draft as arguments of `dashboards.store_file.save_changes`."""
-    cameras = {}
+    cameras: dict[str, dict[str, Any]] = {}
     for camera in store.cameras:
         if camera.id in _changed_cameras(store, draft):
             points = [

@@ -91,6 +91,16 @@ def remember(name: str, text: str) -> None:
         st.query_params[name] = text
 
 
+def hold(key: str, default: Any, is_allowed: Callable[[Any], bool]) -> Any:
+    """Give a widget its value before it is drawn: the one it has, if that is allowed, else the default.
+
+    Said anew on every run, because Streamlit forgets a widget's value when its page is left.
+    """
+    value = st.session_state.get(key)
+    st.session_state[key] = value if key in st.session_state and is_allowed(value) else default
+    return st.session_state[key]
+
+
 def one_of(options: list[str]) -> Callable[[str], str]:
     def allowed(text: str) -> str:
         if text not in options:
@@ -103,8 +113,7 @@ def one_of(options: list[str]) -> Callable[[str], str]:
 def choose(name: str, label: str, options: list[str], default: str, place: Any = st, **more: Any) -> str:
     """A select box whose choice is in the link."""
     key = f"choice.{name}"
-    if st.session_state.get(key) not in options:
-        st.session_state[key] = remembered(name, default, one_of(options))
+    hold(key, remembered(name, default, one_of(options)), options.__contains__)
     value = place.selectbox(label, options, key=key, **more)
     remember(name, value)
     return value
@@ -113,8 +122,7 @@ def choose(name: str, label: str, options: list[str], default: str, place: Any =
 def segmented(name: str, label: str, options: list[str], default: str, place: Any = st, **more: Any) -> str:
     """A row of buttons whose choice is in the link."""
     key = f"choice.{name}"
-    if st.session_state.get(key) not in options:
-        st.session_state[key] = remembered(name, default, one_of(options))
+    hold(key, remembered(name, default, one_of(options)), options.__contains__)
     value = place.segmented_control(label, options, key=key, required=True, **more) or default
     remember(name, value)
     return value
@@ -136,7 +144,8 @@ def open_view(title: str, *, days: str = "one") -> View:
             heading.title(title, anchor=False)
             _no_days(store)
         span = _choose_days(store, available, days)
-        staff = st.toggle("With staff", key="choice.staff", value=_staff_default(), help=definitions.STAFF)
+        hold("choice.staff", _staff_default(), lambda value: isinstance(value, bool))
+        staff = st.toggle("With staff", key="choice.staff", help=definitions.STAFF)
         remember("staff", "1" if staff else "0")
     view = View(store, Scope(lake_place(), (store_id,), *span, include_staff=staff))
     with heading:
@@ -171,8 +180,7 @@ def _choose_days(store: StoreConfig, available: list[date], days: str) -> tuple[
         return _one_day(day, available)
     first = remembered("from", max(available[0], day - timedelta(days=27)), _day_from)
     key = f"choice.span.{store.id}"
-    if key not in st.session_state:
-        st.session_state[key] = (min(max(first, available[0]), day), day)
+    hold(key, (min(max(first, available[0]), day), day), lambda value: isinstance(value, tuple))
     chosen = st.date_input(
         "Days", key=key, min_value=available[0], max_value=available[-1], format="DD/MM/YYYY", width=230
     )
@@ -185,9 +193,7 @@ def _choose_days(store: StoreConfig, available: list[date], days: str) -> tuple[
 
 def _one_day(day: date, available: list[date]) -> tuple[date, date]:
     key = "choice.day"
-    if not isinstance(st.session_state.get(key), date) or not available[0] <= st.session_state[key] <= available[-1]:
-        st.session_state[key] = day
-    current = st.session_state[key]
+    current = hold(key, day, lambda value: isinstance(value, date) and available[0] <= value <= available[-1])
     before = [one for one in available if one < current]
     after = [one for one in available if one > current]
 
@@ -197,7 +203,7 @@ def _one_day(day: date, available: list[date]) -> tuple[date, date]:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", width="content", key="days"):
         st.button(
             ":material/chevron_left:",
-            key="day.before",
+            key="day-before",
             on_click=step,
             disabled=not before,
             args=(before[-1] if before else current,),
@@ -208,7 +214,7 @@ def _one_day(day: date, available: list[date]) -> tuple[date, date]:
         )
         st.button(
             ":material/chevron_right:",
-            key="day.after",
+            key="day-after",
             on_click=step,
             disabled=not after,
             args=(after[0] if after else current,),

@@ -6,6 +6,7 @@ import base64
 import mimetypes
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -174,9 +175,13 @@ def _label(figure: go.Figure, zone: Zone, text: str, on_fill: bool = False) -> N
     corners = np.array(zone.polygon)
     low, high = corners.min(axis=0), corners.max(axis=0)
     narrow = (high - low)[0] < 0.13 * len(text) + 0.9 and (high - low)[1] > (high - low)[0]
-    style = {"font": {"size": 11, "color": theme.ink()}}
+    style: dict[str, Any] = {"font": {"size": 11, "color": theme.ink()}}
     if on_fill:
-        style = {"font": {"size": 11, "color": "#FFFFFF"}, "bgcolor": "rgba(20,28,38,0.62)", "borderpad": 2}
+        style = {
+            "font": {"size": 11, "color": "#FFFFFF"},
+            "bgcolor": "rgba(20,28,38,0.62)",
+            "borderpad": 2,
+        }
     figure.add_annotation(
         x=float(corners[:, 0].mean()),
         y=float(corners[:, 1].mean()),
@@ -189,8 +194,16 @@ def _label(figure: go.Figure, zone: Zone, text: str, on_fill: bool = False) -> N
 
 def _add_player(figure: go.Figure, labels: list[str], start: int) -> None:
     """Play, pause and a time slider under the plan."""
-    step = {"mode": "immediate", "frame": {"duration": 350, "redraw": True}, "transition": {"duration": 0}}
-    colours = {"bgcolor": "rgba(138,148,160,0.18)", "bordercolor": theme.GRID, "font": {"color": theme.ink()}}
+    step: dict[str, Any] = {
+        "mode": "immediate",
+        "frame": {"duration": 350, "redraw": True},
+        "transition": {"duration": 0},
+    }
+    colours: dict[str, Any] = {
+        "bgcolor": "rgba(138,148,160,0.18)",
+        "bordercolor": theme.GRID,
+        "font": {"color": theme.ink()},
+    }
     figure.update_layout(
         updatemenus=[
             {

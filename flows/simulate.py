@@ -95,7 +95,7 @@ def simulate_day(
     random = np.random.default_rng([seed, number, day.toordinal()])
     midnight = config.day_window(day)[0]
     # Seconds are counted from the store's midnight, so a day of 23 or 25 hours opens an hour sooner or later.
-    open_s = tuple((edge - midnight) / SECOND_US for edge in windows[0])
+    open_s = ((windows[0][0] - midnight) / SECOND_US, (windows[0][1] - midnight) / SECOND_US)
     walks = [shoppers(shop, open_s, day.weekday(), _factor(shop.id, day), random), staff(shop, open_s, random)]
     observed = _observed(
         shop, config, day, (windows[0][0] - MARGIN_S * SECOND_US, windows[0][1] + MARGIN_S * SECOND_US)
@@ -162,7 +162,7 @@ def _run(
     """The row of `runs`: no model, and a processing time as invented as the people."""
     start = min(spans[0][0] for spans in observed.values())
     end = max(spans[-1][1] for spans in observed.values())
-    cameras = []
+    cameras: list[dict[str, Any]] = []
     for name, spans in observed.items():
         holes = [(a[1], b[0]) for a, b in pairwise(spans)]
         seen = sum(high - low for low, high in spans) / SECOND_US

@@ -155,16 +155,18 @@ def _walk(
 
 
 def _corners(store: SimulatedStore, start: np.ndarray, end: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Corners between two places (N, S, 2): over the front or the back corridor unless both are in one aisle."""
+    """Corners between two places (N, S, 2): over the front or the back corridor where a straight way meets shelves."""
     front, back, shelves_end = 2.0, store.depth_m - 1.9, store.width_m - 4.2
     edges = np.array([(x1 + x2) / 2 for x1, _, x2, _ in store.aisle_boxes])
-    aisle_of = [np.argmin(np.abs(place[..., :1] - edges), axis=-1) for place in (start, end)]
-    between = [
-        (place[..., 1] > front) & (place[..., 1] < back) & (place[..., 0] < shelves_end) for place in (start, end)
-    ]
-    detour = (between[0] | between[1]) & ~(between[0] & between[1] & (aisle_of[0] == aisle_of[1]))
-    lengths = [np.abs(start[..., 1] - y) + np.abs(end[..., 1] - y) for y in (front, back)]
-    corridor = np.where(lengths[0] <= lengths[1], front, back)
-    leave = np.stack([start[..., 0], np.where(detour, corridor, start[..., 1])], axis=-1)
+    same_aisle = np.equal(*(np.argmin(np.abs(place[..., :1] - edges), axis=-1) for place in (start, end)))
+    y0, y1 = start[..., 1], end[..., 1]
+    same_side = ((y0 >= back) & (y1 >= back)) | ((y0 <= front) & (y1 <= front))
+    in_aisle = same_aisle & (np.maximum(y0, y1) < back) & (np.minimum(y0, y1) > front)
+    detour = (np.minimum(start[..., 0], end[..., 0]) < shelves_end) & ~same_side & ~in_aisle
+    lengths = [np.abs(y0 - y) + np.abs(y1 - y) for y in (front, back)]
+    corridor = np.where(lengths[0] < lengths[1], front, back)
+    # Who goes from one corridor to the other does so on the open side of the shop, east of the shelves.
+    corridor = np.where((y0 >= back) & (y1 <= front), back, np.where((y0 <= front) & (y1 >= back), back, corridor))
+    leave = np.stack([start[..., 0], np.where(detour, corridor, y0)], axis=-1)
     arrive = np.stack([np.where(detour, end[..., 0], start[..., 0]), leave[..., 1]], axis=-1)
     return leave, arrive

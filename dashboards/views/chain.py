@@ -61,8 +61,7 @@ def _head() -> tuple[dict[str, StoreConfig], Scope, str]:
         measure = page.segmented("measure", "Measure", list(MEASURES), "Footfall")
         last = min(max(page.remembered("day", newest, date.fromisoformat), oldest), newest)
         first = page.remembered("from", last - timedelta(days=27), date.fromisoformat)
-        if "choice.chain" not in st.session_state:
-            st.session_state["choice.chain"] = (min(max(first, oldest), last), last)
+        page.hold("choice.chain", (min(max(first, oldest), last), last), lambda value: isinstance(value, tuple))
         span = st.date_input(
             "Days", key="choice.chain", min_value=oldest, max_value=newest, format="DD/MM/YYYY", width=230
         )
@@ -135,12 +134,13 @@ def _cards(known: dict[str, StoreConfig], numbers: pd.DataFrame, unusual: pd.Dat
                 for a, b in ((7, 0), (14, 7))
             )
             total, old = int(week["footfall"].sum()), int(before["footfall"].sum())
+            comparable = old > 0 and set(week["date"].dt.dayofweek) == set(before["date"].dt.dayofweek)
             cell.metric(
                 known[store].name,
                 f"{total:,}",
-                f"{(total - old) / old:+.0%}" if old else None,
+                f"{(total - old) / old:+.0%}" if comparable else None,
                 delta_color="off",
-                delta_description="vs the 7 days before" if old else None,
+                delta_description="vs the 7 days before" if comparable else None,
                 border=True,
                 chart_data=days["footfall"].tolist() if len(days) > 2 else None,
                 chart_type="bar",
@@ -254,10 +254,10 @@ def _compare(known: dict[str, StoreConfig], numbers: pd.DataFrame) -> None:
         sure = ~np.isnan(dwell) & (weights > 0)
         rows.append(
             {
-                "Store": known[store].name,
+                "Store": known[str(store)].name,
                 "Days": len(days),
                 "Footfall a day": days["footfall"].mean(),
-                "Fullest day": days.loc[days["footfall"].idxmax(), "date"],
+                "Fullest day": days["date"].iloc[int(days["footfall"].argmax())],
                 "Mean dwell": duration(float(np.average(dwell[sure], weights=weights[sure])) if sure.any() else None),
                 "Coverage": days["coverage"].mean() * 100,
             }

@@ -89,12 +89,12 @@ def _heat(view: View, start: datetime, end: datetime) -> None:
         st.caption("Nobody was on the floor in this part of the day.")
     else:
         grid, arrows = heat_cells(view, heat, cell)
-        plan.add_heat(figure, view.store, grid, cell, "person-s/m²", float(np.nanpercentile(grid[grid > 0], 99)))
+        plan.add_heat(figure, view.store, grid, cell, "person-s/m²", float(np.nanpercentile(grid[grid > 0], 96)))
         plan.add_arrows(figure, arrows, "rgba(255,255,255,0.75)")
     plan.add_zone_outlines(figure, view.store, labels=False)
     plan.add_zone_names(figure, view.store)
     st.plotly_chart(figure, key="heat", config={"displayModeBar": False}, alt="Time spent on the floor")
-    st.caption("Colours end at the 99th percentile. Arrows: mean direction of those who walk.")
+    st.caption("Colours end at the 96th percentile. Arrows: mean direction of those who walk.")
     downloads("heat", heat, view)
 
 
@@ -171,18 +171,19 @@ def _sankey(flows: pd.DataFrame, names: dict[str, str]) -> go.Figure:
     labels = ["Comes in", *[names[z] for z in inner], *[names[z] for z in inner], "Leaves"]
     end = len(labels) - 1
     source, target, people, colour = [], [], [], []
-    for one in strongest.itertuples():
-        if one.source == "(in)":
-            pair = (0, left.get(one.target))
-        elif one.target == "(out)":
-            pair = (right.get(one.source), end)
+    for start, goal, count in strongest[["source", "target", "people"]].astype({"people": int}).to_numpy().tolist():
+        pair: tuple[int | None, int | None]
+        if start == "(in)":
+            pair = (0, left.get(goal))
+        elif goal == "(out)":
+            pair = (right.get(start), end)
         else:
-            pair = (left.get(one.source), right.get(one.target))
+            pair = (left.get(start), right.get(goal))
         if None not in pair:
             source.append(pair[0])
             target.append(pair[1])
-            people.append(one.people)
-            number = inner.index(one.target if one.source == "(in)" else one.source)
+            people.append(count)
+            number = inner.index(goal if start == "(in)" else start)
             red, green, blue = (int(theme.CATEGORICAL[number % 8][i : i + 2], 16) for i in (1, 3, 5))
             colour.append(f"rgba({red},{green},{blue},0.35)")
     paint = [theme.GREY, *[theme.CATEGORICAL[i % 8] for i in range(len(inner))] * 2, theme.GREY]

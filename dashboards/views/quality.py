@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
@@ -45,7 +47,7 @@ def _headline(view: View, runs: pd.DataFrame, cameras: pd.DataFrame) -> None:
     low = int((runs["coverage"] < LOW_COVERAGE).sum())
     visits = queries.zone_visits(view.scope, view.store.counting.engaged_s)
     total, truncated = (0, 0) if visits is None else (int(visits["visits"].sum()), int(visits["truncated"].sum()))
-    cells = st.columns(5, gap="small")
+    cells = st.container(key="numbers").columns(5, gap="small")
     trend = runs.sort_values("date")["coverage"].fillna(0).mul(100).tolist()
     cells[0].metric(
         "Coverage",
@@ -110,14 +112,14 @@ def _coverage(view: View, cameras: pd.DataFrame) -> None:
 def gap_table(view: View, cameras: pd.DataFrame) -> pd.DataFrame:
     """A row a gap, longest first, times on the store's clock."""
     zone, rows = view.store.timezone, []
-    for row in cameras.itertuples():
-        for gap in row.gaps:
+    for row in cameras.to_dict("records"):
+        for gap in row["gaps"]:
             start, end = (pd.Timestamp(gap[name]) for name in ("start", "end"))
             start, end = (t.tz_localize("UTC") if t.tzinfo is None else t for t in (start, end))
             rows.append(
                 {
-                    "Day": row.date,
-                    "Camera": row.camera,
+                    "Day": row["date"],
+                    "Camera": row["camera"],
                     "From": start.tz_convert(zone).strftime("%H:%M:%S"),
                     "To": end.tz_convert(zone).strftime("%H:%M:%S"),
                     "Minutes": (end - start).total_seconds() / 60,
@@ -167,7 +169,7 @@ def _hours(view: View) -> None:
     figure = go.Figure(
         go.Heatmap(
             z=grid.to_numpy(),
-            x=grid.columns + 1 / 12,
+            x=grid.columns.to_numpy(dtype=float) + 1 / 12,
             y=names,
             customdata=np.tile(labels, (len(names), 1)),
             colorscale=theme.SEQUENTIAL,
@@ -263,9 +265,9 @@ def _two_ways(view: View) -> None:
 
 def _models(view: View, runs: pd.DataFrame) -> None:
     rows = [
-        {"Model": model["name"], "sha256": model["sha256"], "Day": row.date}
-        for row in runs.itertuples()
-        for model in row.models
+        {"Model": model["name"], "sha256": model["sha256"], "Day": row["date"]}
+        for row in runs.to_dict("records")
+        for model in row["models"]
     ]
     if not rows:
         simulated = bool(runs["simulated"].any())
@@ -329,10 +331,10 @@ def _history(view: View, runs: pd.DataFrame) -> None:
 
 def stage_seconds(runs: pd.DataFrame) -> pd.DataFrame:
     """Processing seconds by day and stage: date, then a column a stage."""
-    rows = []
-    for row in runs.itertuples():
-        stages = row.stage_seconds
+    rows: list[dict[str, Any]] = []
+    for row in runs.to_dict("records"):
+        stages = row["stage_seconds"]
         pairs = stages.items() if isinstance(stages, dict) else [(item["key"], item["value"]) for item in stages]
-        rows.append({"date": pd.Timestamp(row.date), **dict(pairs)})
+        rows.append({"date": pd.Timestamp(row["date"]), **dict(pairs)})
     frame = pd.DataFrame(rows)
     return frame if len(frame.columns) > 1 else pd.DataFrame()

@@ -17,7 +17,7 @@ from flows.config import StoreConfig, StoreConfigError
 from flows.stores import find_store
 
 KINDS = ["aisle", "display", "checkout", "entrance", "staff", "other"]
-TOOLS = {"Choose and move": "select", "Draw a zone": "polygon", "Draw an entrance": "line"}
+TOOLS: dict[str, editor.Tool] = {"Choose and move": "select", "Draw a zone": "polygon", "Draw an entrance": "line"}
 PLAN = "Floor plan"
 
 
@@ -29,7 +29,7 @@ def render() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key="head"):
         with st.container(key="heading", width="stretch"):
             st.title("Set up", anchor=False)
-            st.caption("Zones, entrances and calibration of a store. Nothing is written before you save.")
+            subtitle = st.empty()
         if not known:
             st.info(
                 "No store can be read. Put a store's file at `STORES/ID/store.yaml` and set `AISLEFLOW_STORES`.",
@@ -42,6 +42,7 @@ def render() -> None:
         )
         part = page.segmented("part", "What", ["Zones and entrances", "Calibration"], "Zones and entrances")
     store, path = known[store_id], find_store(store_id)
+    subtitle.caption(f"{store.name} · zones, entrances and calibration. Nothing is written before you save.")
     draft = drafts.open_draft(store, fingerprint(path))
     _tell_saved()
     if part == "Calibration":

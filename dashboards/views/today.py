@@ -34,7 +34,7 @@ def render() -> None:
 def _headline(view: View, before: Scope) -> None:
     """A card a number: the number, its change against the week before, a small course."""
     cards = headlines(view, before)
-    cells = st.columns(5, gap="small")
+    cells = st.container(key="numbers").columns(5, gap="small")
     if not view.store.entrances:
         cells[0].metric(
             "Footfall",
@@ -126,9 +126,10 @@ def _density(view: View) -> None:
         )
         return
     clock = view.clock
-    frames, busiest, most = [], 0, -1.0
-    for time, part in series[series["coverage"] > 0].groupby("time"):
-        elapsed = float(clock.elapsed([time.value // 1000])[0])
+    frames: list[tuple[str, dict[str, float]]] = []
+    busiest, most = 0, -1.0
+    for _, part in series[series["coverage"] > 0].groupby("time"):
+        elapsed = float(clock.elapsed(part["time"].head(1))[0])
         values = dict(zip(part["zone"], part["density"], strict=True))
         total = float(np.nansum(part["occupancy"]))
         if total > most:

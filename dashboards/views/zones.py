@@ -363,15 +363,15 @@ def _table(view: View, table: pd.DataFrame) -> None:
             "Coverage": table["coverage"] * 100,
         }
     )
-    percent = {"format": "%.1f %%"}
+    percent = "%.1f %%"
     st.dataframe(
         shown,
         hide_index=True,
         key="numbers.table",
         column_config={
-            "Penetration": st.column_config.NumberColumn(help=definitions.PENETRATION, **percent),
-            "Engaged": st.column_config.NumberColumn(help=definitions.ENGAGED, **percent),
-            "Coverage": st.column_config.NumberColumn(help=definitions.COVERAGE, **percent),
+            "Penetration": st.column_config.NumberColumn(help=definitions.PENETRATION, format=percent),
+            "Engaged": st.column_config.NumberColumn(help=definitions.ENGAGED, format=percent),
+            "Coverage": st.column_config.NumberColumn(help=definitions.COVERAGE, format=percent),
             "Visitors": st.column_config.NumberColumn(help=definitions.UNIQUE),
             "Visits": st.column_config.NumberColumn(help=definitions.VISITS),
             "Density (/m²)": st.column_config.NumberColumn(help=definitions.DENSITY, format="%.3f"),

@@ -59,7 +59,9 @@ def test_headline_numbers_are_those_of_the_tables(scope: Scope, read: Callable[[
 
 def test_staff_count_only_when_asked_for(scope: Scope) -> None:
     everyone = Scope(scope.lake, scope.stores, scope.first, scope.last, include_staff=True)
-    assert queries.people_count(everyone) == queries.people_count(scope) + 1  # who fills shelves; the till is in no zone
+    assert (
+        queries.people_count(everyone) == queries.people_count(scope) + 1
+    )  # who fills shelves; the till is in no zone
     assert queries.people_count(scope) > 100
 
 
