@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from reid.int8_record import write_int8_record
 from reid.pictures import EmbeddingModel, resize
-from reid.weights import load
+from reid.weights import known_pictures, load
 
 LEAST_COSINE = 0.999
 LEAST_COSINE_INT8 = 0.98
@@ -75,7 +76,8 @@ def export_openvino(model: str | Path, path: str | Path, crops: Sequence[NDArray
 def export_int8(model: str | Path, path: str | Path, crops: Sequence[NDArray[np.uint8]]) -> Exported:
     """Write an OpenVINO IR in INT8, calibrated on ``crops`` (a few hundred, varied). Raises ExportError under 0.98.
 
-    Written as ``NAME-int8.xml`` into the folder of the weights, it is what `load_embedder` takes by itself.
+    Written as ``NAME-int8.xml`` into the folder of the weights, it is what `load_embedder` takes by itself. Beside it
+    goes ``NAME-int8.json``: the files' hashes and the answer to the known pictures, which `load_embedder` checks.
     """
     import openvino
 
@@ -84,7 +86,10 @@ def export_int8(model: str | Path, path: str | Path, crops: Sequence[NDArray[np.
     embedding, pictures = _prepared(model, crops)
     path = _xml(path)
     openvino.save_model(quantised_openvino(embedding, pictures), str(path), compress_to_fp16=True)
-    return _checked(path, openvino_runner(path), embedding, pictures, LEAST_COSINE_INT8)
+    runner = openvino_runner(path)
+    checked = _checked(path, runner, embedding, pictures, LEAST_COSINE_INT8)
+    write_int8_record(path, runner(known_pictures(embedding.network.image_size)))
+    return checked
 
 
 def onnx_bytes(model: EmbeddingModel) -> bytes:

@@ -6,6 +6,7 @@ import torch
 
 from reid import export, weights
 from reid.embedder import load_embedder, onnx_runner, openvino_runner
+from reid.int8_record import read_int8_record
 from reid.network import build_network
 from reid.pictures import resize
 
@@ -50,7 +51,11 @@ def test_the_int8_model_beside_the_weights_is_taken_by_itself(folder, pictures):
     export.export_int8(folder, folder / "small-int8.xml", pictures)
     embedder = load_embedder(folder)
     assert embedder.backend == "openvino-int8"
-    assert embedder.sha256 == weights.file_sha256(folder / "small-int8.bin")
+    assert embedder.sha256 == read_int8_record(folder / "small-int8.xml").sha256
+    with (folder / "small-int8.bin").open("r+b") as file:
+        file.write(b"changed")
+    with pytest.raises(weights.WeightsError, match="not the file"):
+        load_embedder(folder)
     expected = load_embedder(folder, backend="openvino").embed(pictures)
     assert (embedder.embed(pictures) * expected).sum(axis=1).min() >= 0.98
 
