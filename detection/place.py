@@ -25,7 +25,11 @@ SHOE_M = 0.13
 HEIGHT_NOISE_M = 0.05
 SEEN_SHARE = 0.6
 CORRELATION_SAMPLES = 5
+"""So many samples of a track, one after the other, say as much as one."""
 BORDER_PX = 3.0
+DOORWAY_M = 0.5
+FIXTURE_MARGIN_M = 0.15
+BLOCK = 20_000
 
 
 @dataclass(frozen=True)
@@ -53,9 +57,11 @@ def locate(
     pose: CameraPose,
     image_size: tuple[int, int],
     fixtures: Sequence[Fixture] = (),
+    floor_size: tuple[float, float] | None = None,
 ) -> Places:
     """Places of boxes (N, 4) xyxy pixels of one camera; track int (N,), which boxes are of one person (-1: unknown,
-    each box for itself); fixtures from the store's configuration make it surer."""
+    each box for itself). Fixtures and the floor's size (width, depth in metres, from 0, 0) of the store's configuration
+    make it surer: nobody stands in a shelf or behind a wall."""
     boxes = np.asarray(boxes, float).reshape(-1, 4)
     if not len(boxes):
         return Places(np.zeros((0, 2)), np.zeros(0), np.zeros(0), np.zeros(0))
@@ -65,8 +71,8 @@ def locate(
     top_cut = boxes[:, 1] <= BORDER_PX
     bottom_cut = boxes[:, 3] >= image_size[1] - BORDER_PX
     visible = feet_likely_visible(foot_xy, pose, fixtures)
-    visible[bottom_cut] = 0.02
-    height, sigma = _heights(implied, visible, top_cut, track)
+    visible[bottom_cut | _outside(foot_xy, floor_size)] = 0.02
+    height, sigma = _heights(implied, visible, top_cut, track, _Standing(pose, heads, fixtures, floor_size))
     seen = _feet_seen(implied, height, sigma, visible)
     seen[top_cut] = visible[top_cut]
     return _combine(pose, heads, foot_xy, seen, height, sigma, top_cut)
@@ -107,6 +113,45 @@ def _beyond(pose: CameraPose, xy: np.ndarray, metres: float) -> np.ndarray:
     away = xy - pose.position[:2]
     length = np.maximum(np.linalg.norm(away, axis=1, keepdims=True), 1e-6)
     return xy + metres * away / length
+
+
+def _outside(xy: np.ndarray, floor_size: tuple[float, float] | None) -> np.ndarray:
+    """Whether places (..., 2) lie beyond the walls; the doorway's depth is allowed on every side."""
+    if floor_size is None:
+        return np.zeros(xy.shape[:-1], bool)
+    return np.asarray(((xy < -DOORWAY_M) | (xy > np.array(floor_size) + DOORWAY_M)).any(axis=-1))
+
+
+def _inside(polygon: np.ndarray, xy: np.ndarray) -> np.ndarray:
+    """Whether places (..., 2) lie in a convex polygon (C, 2) and more than a foot's length from its border."""
+    area = np.sum(polygon[:, 0] * np.roll(polygon[:, 1], -1) - polygon[:, 1] * np.roll(polygon[:, 0], -1))
+    edges = np.roll(polygon, -1, axis=0) - polygon
+    inward = np.column_stack([-edges[:, 1], edges[:, 0]]) * np.sign(area)
+    inward /= np.maximum(np.linalg.norm(inward, axis=1, keepdims=True), 1e-9)
+    within = np.ones(xy.shape[:-1], bool)
+    for corner, normal in zip(polygon, inward, strict=True):
+        within &= (xy - corner) @ normal > FIXTURE_MARGIN_M
+    return within
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """Where a person of each of HEIGHTS_M would stand, and whether anybody can."""
+
+    pose: CameraPose
+    heads: np.ndarray
+    fixtures: Sequence[Fixture]
+    floor_size: tuple[float, float] | None
+
+    def possible(self, rows: slice) -> np.ndarray:
+        """Likelihood factor (n, H) of the heads' rows."""
+        heads = self.heads[rows]
+        places = [self.pose.foot_from_head(heads, height) for height in HEIGHTS_M]
+        xy = np.stack(places, axis=1)
+        taken = _outside(xy, self.floor_size) | np.isnan(xy[..., 0])
+        for fixture in self.fixtures:
+            taken |= _inside(np.asarray(fixture.polygon, float), xy)
+        return np.where(taken, 0.02, 1.0)
 
 
 def feet_likely_visible(xy: np.ndarray, pose: CameraPose, fixtures: Sequence[Fixture]) -> np.ndarray:
@@ -162,18 +207,20 @@ def _likelihood(implied: np.ndarray, height: np.ndarray, visible: np.ndarray) ->
 
 
 def _heights(
-    implied: np.ndarray, visible: np.ndarray, top_cut: np.ndarray, track: np.ndarray
+    implied: np.ndarray, visible: np.ndarray, top_cut: np.ndarray, track: np.ndarray, standing: _Standing
 ) -> tuple[np.ndarray, np.ndarray]:
     """Posterior mean height (N,) of each box's person and its standard deviation, from all boxes of the track."""
-    prior = np.log(_height_prior())
-    usable = np.isfinite(implied) & ~top_cut
-    seen, hidden = _likelihood(np.nan_to_num(implied)[:, None], HEIGHTS_M[None, :], visible[:, None])
-    logs = np.where(usable[:, None], np.log(seen + hidden), 0.0)
     names = np.where(track >= 0, track, -1 - np.arange(len(track)))
     _, code = np.unique(names, return_inverse=True)
+    usable = np.isfinite(implied) & ~top_cut
     total = np.zeros((code.max() + 1, len(HEIGHTS_M)))
-    np.add.at(total, code, logs)
-    posterior = prior[None, :] + total / CORRELATION_SAMPLES
+    for start in range(0, len(track), BLOCK):
+        rows = slice(start, start + BLOCK)
+        seen, hidden = _likelihood(np.nan_to_num(implied[rows])[:, None], HEIGHTS_M[None, :], visible[rows, None])
+        logs = np.where(usable[rows, None], np.log(seen + hidden * standing.possible(rows)), 0.0)
+        np.add.at(total, code[rows], logs)
+    size = np.bincount(code)[:, None]
+    posterior = np.log(_height_prior())[None, :] + total / np.minimum(size, CORRELATION_SAMPLES)
     posterior = np.exp(posterior - posterior.max(axis=1, keepdims=True))
     posterior /= posterior.sum(axis=1, keepdims=True)
     mean = posterior @ HEIGHTS_M

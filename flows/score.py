@@ -188,7 +188,7 @@ def _floor(
         on=["camera", "time_us", "hit"],
     )
     hits = hits.merge(places, left_on=["hit", "time_us"], right_on=["person_id", "time_us"], suffixes=("", "_place"))
-    off = np.hypot(hits["x_m"] - hits["true_x"], hits["y_m"] - hits["true_y"])
+    off = pd.Series(np.hypot(hits["x_m"] - hits["true_x"], hits["y_m"] - hits["true_y"]), index=hits.index)
     seen = (hits["true_y2"] - hits["true_y1"]) >= FEET_SEEN_SHARE * hits["height_px"]
     for name, chosen in (("feet_seen", off[seen].dropna()), ("feet_hidden", off[~seen].dropna())):
         result[f"place_error_{name}_median_m"] = float(chosen.median()) if len(chosen) else None

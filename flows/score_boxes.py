@@ -120,11 +120,16 @@ def match_boxes(positions: pd.DataFrame, truth: pd.DataFrame) -> tuple[pd.DataFr
 
 def _pictures(truth: pd.DataFrame, positions: pd.DataFrame) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Row numbers of truth and of detections for every (camera, time), in order."""
-    wanted = truth.groupby(["camera", "time_us"]).indices
-    given = positions.groupby(["camera", "time_us"]).indices
+    wanted = rows_by(truth, ["camera", "time_us"])
+    given = rows_by(positions, ["camera", "time_us"])
     none = np.zeros(0, np.int64)
-    for key in sorted(set(wanted) | set(given)):
+    for key in sorted(wanted.keys() | given.keys()):
         yield wanted.get(key, none), given.get(key, none)
+
+
+def rows_by(table: pd.DataFrame, columns: str | list[str]) -> dict[Any, np.ndarray]:
+    """Row numbers by the columns' values."""
+    return {key: np.asarray(rows) for key, rows in table.groupby(columns).indices.items()}
 
 
 def detection_scores(matched: pd.DataFrame, truth: pd.DataFrame) -> dict[str, Any]:

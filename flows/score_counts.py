@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
-from flows.score_boxes import trackeval_scores
+from flows.score_boxes import rows_by, trackeval_scores
 
 REACH_M = 1.0
 CROSSING_REACH_US = 3_000_000
@@ -206,7 +206,7 @@ def ground_scores(points: pd.DataFrame, truth: pd.DataFrame, times_us: np.ndarra
     true = truth[truth["time_us"].isin(times_us)].reset_index(drop=True)
     points = points[points["time_us"].isin(times_us)].reset_index(drop=True)
     true_xy, xy = true[["x_m", "y_m"]].to_numpy(float), points[["x_m", "y_m"]].to_numpy(float)
-    wanted, given = true.groupby("time_us").indices, points.groupby("time_us").indices
+    wanted, given = rows_by(true, "time_us"), rows_by(points, "time_us")
     ignored, none = points["ignored"].to_numpy(bool), np.zeros(0, np.int64)
     steps, hit, duplicate, errors = [], np.zeros(len(points), bool), np.zeros(len(points), bool), []
     for time in times_us:

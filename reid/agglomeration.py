@@ -49,10 +49,10 @@ def merge_edges(count: int, edges: Edges) -> Edges:
     """One edge a pair: sums added, forbidden if any is. `count`: number of nodes."""
     low, high = np.minimum(edges.first, edges.second), np.maximum(edges.first, edges.second)
     key, inverse = np.unique(low * count + high, return_inverse=True)
-    sums = (np.bincount(inverse, weights=getattr(edges, n), minlength=len(key)) for n in FIELDS[2:6])
+    sums = {name: np.bincount(inverse, weights=getattr(edges, name), minlength=len(key)) for name in FIELDS[2:6]}
     forbidden = np.zeros(len(key), bool)
     forbidden[inverse[edges.forbidden]] = True
-    return Edges(key // count, key % count, *sums, forbidden)
+    return Edges(first=key // count, second=key % count, forbidden=forbidden, **sums)
 
 
 class Grouping:

@@ -8,13 +8,13 @@ by step are one. `fitted` moves the calibration to the site as far as those pair
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit
 
-LEAST_QUALITY, MOST_QUALITY = 0.05, 4.0
+LEAST_QUALITY, MOST_QUALITY = 0.1, 4.0
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Appearance:
     """Evidence is slope * (cosine - threshold - by_quality * log(quality)), limited to [-most_against, most_for].
 
     quality is that of the poorer side, a sum over its crops. `absent`: the evidence where one side has no embedding,
-    the odds against two random tracklets.
+    the odds against two random tracklets; crops of quality `half` are trusted half, worse ones come near to `absent`.
     """
 
     threshold: float
@@ -31,12 +31,14 @@ class Appearance:
     most_for: float = 6.0
     most_against: float = 8.0
     absent: float = -1.5
+    half: float = 0.1
 
     def evidence(self, similarity: np.ndarray, quality: np.ndarray) -> np.ndarray:
         """Log-likelihood ratios (K,) of cosines (K,); NaN (no embedding) becomes `absent`."""
         needed = self.threshold + self.by_quality * log_quality(quality)
         ratio = np.clip(self.slope * (similarity - needed), -self.most_against, self.most_for)
-        return np.where(np.isnan(ratio), self.absent, ratio)
+        trust = quality / (quality + self.half)
+        return np.where(np.isnan(ratio), self.absent, trust * ratio + (1 - trust) * self.absent)
 
 
 def log_quality(quality: np.ndarray) -> np.ndarray:
@@ -48,12 +50,14 @@ def fitted(
     similarity: np.ndarray,
     quality: np.ndarray,
     same: np.ndarray,
-    spread: tuple[float, float, float] = (0.1, 5.0, 0.05),
+    wrong_same: float = 0.2,
+    spread: tuple[float, float, float] = (0.1, 5.0, 0.03),
 ) -> Appearance:
     """The calibration that pairs (K,) known to be the same or different give, with the prior's as a prior.
 
-    Both kinds weigh the same in total, as many as there are of the rarer. spread: the prior's standard deviations of
-    threshold, slope and by_quality. Without pairs of both kinds the prior comes back.
+    Both kinds weigh the same in total, as many as there are of the rarer. wrong_same: share of the pairs called the
+    same that are not (two who walk in step). spread: the prior's standard deviations of threshold, slope and
+    by_quality. Without pairs of both kinds the prior comes back.
     """
     known = np.isfinite(similarity)
     similarity, quality, same = similarity[known], quality[known], same[known].astype(bool)
@@ -61,20 +65,16 @@ def fitted(
         return prior
     rarer = min(same.sum(), (~same).sum())
     weight = np.where(same, rarer / same.sum(), rarer / (~same).sum())
-    logs, sign = log_quality(quality), np.where(same, 1.0, -1.0)
+    logs = log_quality(quality)
     start = np.array([prior.threshold, prior.slope, prior.by_quality])
 
-    def loss(parameters: np.ndarray) -> tuple[float, np.ndarray]:
+    def loss(parameters: np.ndarray) -> float:
         threshold, slope, by_quality = parameters
-        odds = slope * (similarity - threshold - by_quality * logs)
-        pull = -weight * sign * expit(-sign * odds)
-        off = (parameters - start) / spread
-        gradient = np.array(
-            [(-slope * pull).sum(), (pull * odds).sum() / slope if slope else 0.0, (-slope * pull * logs).sum()]
-        )
-        value = (weight * np.logaddexp(0, -sign * odds)).sum() + (off**2).sum() / 2
-        return float(value), gradient + off / spread
+        likely = expit(slope * (similarity - threshold - by_quality * logs))
+        told_same = (1 - wrong_same) * likely + wrong_same * (1 - likely)
+        fit = weight @ -np.log(np.where(same, told_same, 1 - likely) + 1e-9)
+        return float(fit + (((parameters - start) / spread) ** 2).sum() / 2)
 
-    bounds = [(-1.0, 1.0), (1.0, 60.0), (-0.3, 0.5)]
-    found = minimize(loss, start, jac=True, bounds=bounds, method="L-BFGS-B").x
-    return Appearance(*map(float, found), prior.most_for, prior.most_against, prior.absent)
+    bounds = [(-1.0, 1.0), (1.0, 60.0), (0.0, 0.3)]
+    threshold, slope, by_quality = minimize(loss, start, bounds=bounds, method="L-BFGS-B").x
+    return replace(prior, threshold=float(threshold), slope=float(slope), by_quality=float(by_quality))

@@ -40,7 +40,7 @@ def link(
     threshold: float,
     slope: float = DEFAULT_SLOPE,
     doors: np.ndarray | None = None,
-    least_seen_s: float = 1.0,
+    least_seen_s: float = 3.0,
     floor: FloorModel | None = None,
     fit_to_site: bool = False,
     exact_up_to: int = 3000,

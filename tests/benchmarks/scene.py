@@ -8,7 +8,9 @@ DIR is a folder of the store renderer: scene.json, cam_*.mp4, truth/. Its store.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import sys
 import tempfile
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -80,8 +82,9 @@ def run_scene(folder: Path, work: Path, **options: Any) -> dict[str, Any]:
     """Process a scene into a lake below `work` and score it."""
     file, start = lay_out(folder, work, **options)
     lake = str(work / "lake")
-    plan = plan_store_day(preflight(file, start.date()), lake)
-    process_with_progress(plan, Console(stderr=True))
+    with contextlib.redirect_stdout(sys.stderr):  # the result alone goes to stdout
+        plan = plan_store_day(preflight(file, start.date()), lake)
+        process_with_progress(plan, Console(stderr=True))
     return {"scene": folder.name} | score_lake(lake, STORE, folder / "truth", start.date())
 
 
