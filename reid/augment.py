@@ -41,8 +41,9 @@ class Augmentation:
     box_fault: float = 0.0
     occlude: float = 0.0
 
-    def __call__(self, image: Image, size: tuple[int, int], random: Random,
-                 other: Image | None = None) -> NDArray[np.float32]:
+    def __call__(
+        self, image: Image, size: tuple[int, int], random: Random, other: Image | None = None
+    ) -> NDArray[np.float32]:
         """A picture, uint8 RGB (h, w, 3), as network input: float32 (3, H, W), ImageNet-normalised."""
         if self.box_fault:
             image = shifted_box(image, self.box_fault, random)
@@ -80,7 +81,7 @@ def random_crop(image: Image, size: tuple[int, int], random: Random) -> Image:
     larger = resized(image, (height * 9 // 8, width * 9 // 8))
     top = int(random.integers(larger.shape[0] - height + 1))
     left = int(random.integers(larger.shape[1] - width + 1))
-    return larger[top:top + height, left:left + width]
+    return larger[top : top + height, left : left + width]
 
 
 def shifted_box(image: Image, strength: float, random: Random) -> Image:
@@ -88,8 +89,9 @@ def shifted_box(image: Image, strength: float, random: Random) -> Image:
     height, width = image.shape[:2]
     scale_x, scale_y = 1 + random.uniform(-strength, strength, 2)
     shift_x, shift_y = random.uniform(-strength, strength, 2) * (width, height)
-    matrix = np.array([[scale_x, 0, width / 2 * (1 - scale_x) + shift_x],
-                       [0, scale_y, height / 2 * (1 - scale_y) + shift_y]])
+    matrix = np.array(
+        [[scale_x, 0, width / 2 * (1 - scale_x) + shift_x], [0, scale_y, height / 2 * (1 - scale_y) + shift_y]]
+    )
     return cv2.warpAffine(image, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)  # type: ignore[return-value]
 
 
@@ -130,8 +132,13 @@ def recoloured(image: Image, strength: float, random: Random) -> Image:
     return np.clip(values, 0, 255).astype(np.uint8)
 
 
-def erase(values: NDArray[np.float32], random: Random, *, area: tuple[float, float] = (0.02, 0.4),
-          aspect: tuple[float, float] = (0.3, 3.33)) -> None:
+def erase(
+    values: NDArray[np.float32],
+    random: Random,
+    *,
+    area: tuple[float, float] = (0.02, 0.4),
+    aspect: tuple[float, float] = (0.3, 3.33),
+) -> None:
     """Sets a random rectangle of (C, H, W) to 0, in place; up to 100 tries to find one that fits, as in the paper."""
     height, width = values.shape[1:]
     for _ in range(100):
@@ -139,12 +146,13 @@ def erase(values: NDArray[np.float32], random: Random, *, area: tuple[float, flo
         high, wide = round(float(np.sqrt(target * ratio))), round(float(np.sqrt(target / ratio)))
         if 0 < wide < width and 0 < high < height:
             top, left = int(random.integers(height - high + 1)), int(random.integers(width - wide + 1))
-            values[:, top:top + high, left:left + wide] = 0
+            values[:, top : top + high, left : left + wide] = 0
             return
 
 
-def augmented_map(values: NDArray[np.float32], shift: int, erase_probability: float,
-                  random: Random) -> NDArray[np.float32]:
+def augmented_map(
+    values: NDArray[np.float32], shift: int, erase_probability: float, random: Random
+) -> NDArray[np.float32]:
     """A frozen body's map (C, h, w), moved by up to `shift` positions (borders repeat) and partly erased.
 
     Moving a map by one position is what moving the picture by the body's stride does; colour and mirroring can't be

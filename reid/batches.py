@@ -65,8 +65,9 @@ class Step:
 
 def repeated(pictures: Pictures, views: int) -> Pictures:
     """The list `views` times over: picture k as the v-th view has the index v * N + k."""
-    return Pictures(pictures.name, pictures.files * views, np.tile(pictures.ids, views),
-                    np.tile(pictures.cameras, views))
+    return Pictures(
+        pictures.name, pictures.files * views, np.tile(pictures.ids, views), np.tile(pictures.cameras, views)
+    )
 
 
 def view_inputs(recipe: Recipe, pictures: Pictures) -> Callable[[int], NDArray[np.float32]]:
@@ -97,15 +98,23 @@ class Batches(Dataset[Step]):
         self.recipe, self.data, self.maps, self.rank = recipe, data, maps, rank
         ids = data.pictures.ids
         batch = recipe.batch
-        self.sampler = IdentitySampler(ids, data.pictures.cameras, batch.identities, batch.pictures_each,
-                                       recipe.seed + 7919 * rank) if batch.identities else None
+        self.sampler = (
+            IdentitySampler(
+                ids, data.pictures.cameras, batch.identities, batch.pictures_each, recipe.seed + 7919 * rank
+            )
+            if batch.identities
+            else None
+        )
         self.unlabelled = np.flatnonzero(ids < 0)
 
     @property
     def steps_per_epoch(self) -> int:
         """Steps until each identity has been seen once."""
-        return self.sampler.steps_per_epoch if self.sampler else max(1, len(self.unlabelled) //
-                                                                     max(1, self.recipe.batch.unlabelled))
+        return (
+            self.sampler.steps_per_epoch
+            if self.sampler
+            else max(1, len(self.unlabelled) // max(1, self.recipe.batch.unlabelled))
+        )
 
     def places(self, step: int) -> NDArray[np.int64]:
         """Indices of the step's pictures."""
@@ -118,8 +127,9 @@ class Batches(Dataset[Step]):
     def __getitem__(self, step: int) -> Step:
         places = self.places(step)
         values = np.stack([self._values(place, step, position, places) for position, place in enumerate(places)])
-        return Step(torch.from_numpy(values), torch.from_numpy(self.data.pictures.ids[places]),
-                    torch.from_numpy(places))
+        return Step(
+            torch.from_numpy(values), torch.from_numpy(self.data.pictures.ids[places]), torch.from_numpy(places)
+        )
 
     def _values(self, place: int, step: int, position: int, places: NDArray[np.int64]) -> NDArray[np.float32]:
         random = np.random.default_rng([self.recipe.seed, 3, self.rank, step, position])
@@ -139,5 +149,6 @@ def steps_from(batches: Batches, first: int, last: int, workers: int) -> Iterato
 def plain_inputs(files: tuple[Path, ...], size: tuple[int, int], chunk: int = 32) -> Iterator[torch.Tensor]:
     """Unchanged pictures as network input, `chunk` at a time."""
     for start in range(0, len(files), chunk):
-        yield torch.from_numpy(np.stack([network_input(resized(read_picture(file), size))
-                                         for file in files[start:start + chunk]]))
+        yield torch.from_numpy(
+            np.stack([network_input(resized(read_picture(file), size)) for file in files[start : start + chunk]])
+        )

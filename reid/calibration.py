@@ -20,8 +20,10 @@ def calibration_of(features: Floats, pictures: Pictures, fpr: float = 0.01) -> d
     plain = calibrate(pair_similarities(features, pictures.ids, pictures.cameras), fpr)
     middle = centred(features, pictures.cameras, minimum=10)
     after = calibrate(pair_similarities(middle, pictures.ids, pictures.cameras), fpr)
-    return {**{key: float(value) for key, value in asdict(plain).items()},
-            **{f"{key}_centred": float(value) for key, value in asdict(after).items()}}
+    return {
+        **{key: float(value) for key, value in asdict(plain).items()},
+        **{f"{key}_centred": float(value) for key, value in asdict(after).items()},
+    }
 
 
 def calibrate_weights(model: str | Path, pictures: Pictures, fpr: float = 0.01) -> dict[str, float]:

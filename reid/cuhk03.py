@@ -29,8 +29,9 @@ def cuhk03(root: str | Path, part: str) -> Pictures:
     """
     match = _PART.fullmatch(part)
     if match is None:
-        raise DatasetError(f"unknown part {part!r} of cuhk03: for instance labeled-train, detected-query, "
-                           "detected-classic-train")
+        raise DatasetError(
+            f"unknown part {part!r} of cuhk03: for instance labeled-train, detected-query, detected-classic-train"
+        )
     boxes, classic, number, role = match.groups()
     folder = _release(Path(root))
     images = folder / f"images_{boxes}"
@@ -46,8 +47,10 @@ def _release(root: Path) -> Path:
     for folder in (root, root / "cuhk03_release"):
         if (folder / "cuhk-03.mat").is_file():
             return folder
-    raise DatasetError(f"no cuhk-03.mat in {root} or {root / 'cuhk03_release'}: it comes with the CUHK03 release that "
-                       "its authors give to researchers on request")
+    raise DatasetError(
+        f"no cuhk-03.mat in {root} or {root / 'cuhk03_release'}: it comes with the CUHK03 release that "
+        "its authors give to researchers on request"
+    )
 
 
 def _views(names: list[str]) -> NDArray[np.int64]:
@@ -111,5 +114,9 @@ def _classic(mat: Path, images: Path, number: int, role: str) -> Pictures:
     people = [(int(name.split("_")[0]), int(name.split("_")[1])) for name in names]
     numbers = {person: k for k, person in enumerate(sorted(set(people)))}
     kept = [k for k, person in enumerate(people) if (person in test) == (role != "train")]
-    return Pictures(f"cuhk03 classic {role} {number}", tuple(images / names[k] for k in kept),
-                    np.array([numbers[people[k]] for k in kept]), _views([names[k] for k in kept]))
+    return Pictures(
+        f"cuhk03 classic {role} {number}",
+        tuple(images / names[k] for k in kept),
+        np.array([numbers[people[k]] for k in kept]),
+        _views([names[k] for k in kept]),
+    )

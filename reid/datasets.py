@@ -46,8 +46,9 @@ class Pictures:
 
     def __post_init__(self) -> None:
         if not len(self.files) == len(self.ids) == len(self.cameras):
-            raise DatasetError(f"{self.name}: {len(self.files)} files, {len(self.ids)} identities and "
-                               f"{len(self.cameras)} cameras")
+            raise DatasetError(
+                f"{self.name}: {len(self.files)} files, {len(self.ids)} identities and {len(self.cameras)} cameras"
+            )
         if not self.files:
             raise DatasetError(f"{self.name}: no pictures")
 
@@ -58,8 +59,9 @@ class Pictures:
         """The pictures at a boolean or integer index."""
         places = np.arange(len(self))[keep]
         groups = tuple(self.groups[k] for k in places) if self.groups else ()
-        return Pictures(name or self.name, tuple(self.files[k] for k in places), self.ids[places],
-                        self.cameras[places], groups)
+        return Pictures(
+            name or self.name, tuple(self.files[k] for k in places), self.ids[places], self.cameras[places], groups
+        )
 
 
 @dataclass(frozen=True)
@@ -96,8 +98,12 @@ def joined(parts: Sequence[Pictures], name: str | None = None) -> Pictures:
         cameras.append(np.searchsorted(own_cameras, part.cameras) + next_camera)
         next_id, next_camera = next_id + len(own_ids), next_camera + len(own_cameras)
         files.extend(part.files)
-    return Pictures(name or " + ".join(part.name for part in parts), tuple(files),
-                    np.concatenate(ids).astype(np.int64), np.concatenate(cameras).astype(np.int64))
+    return Pictures(
+        name or " + ".join(part.name for part in parts),
+        tuple(files),
+        np.concatenate(ids).astype(np.int64),
+        np.concatenate(cameras).astype(np.int64),
+    )
 
 
 def split_identities(pictures: Pictures, held_out: int, seed: int = 0) -> tuple[Pictures, Pictures]:
@@ -139,8 +145,12 @@ def _named(folder: Path, pattern: re.Pattern[str], expected: str, name: str) -> 
     kept = [(path, match) for path, match in zip(files, found, strict=True) if match]
     if not kept:
         raise DatasetError(f"no file in {folder} is named like {expected}")
-    return Pictures(name, tuple(path for path, _ in kept), np.array([int(match[1]) for _, match in kept]),
-                    np.array([int(match[2]) for _, match in kept]))
+    return Pictures(
+        name,
+        tuple(path for path, _ in kept),
+        np.array([int(match[1]) for _, match in kept]),
+        np.array([int(match[2]) for _, match in kept]),
+    )
 
 
 def market1501(root: str | Path, part: str) -> Pictures:
@@ -159,8 +169,12 @@ def msmt17(root: str | Path, part: str) -> Pictures:
 
     The lists hold `0000/0000_000_01_0303morning_0015_0.jpg 0`: the label is the identity, the third number the camera.
     """
-    lists = {"train": ("list_train.txt", "list_val.txt"), "val": ("list_val.txt",), "query": ("list_query.txt",),
-             "gallery": ("list_gallery.txt",)}
+    lists = {
+        "train": ("list_train.txt", "list_val.txt"),
+        "val": ("list_val.txt",),
+        "query": ("list_query.txt",),
+        "gallery": ("list_gallery.txt",),
+    }
     folder = "train" if part in ("train", "val") else "test"
     files, ids, cameras = [], [], []
     for name in _one_of(lists, part):
@@ -186,8 +200,12 @@ def pku_reid(root: str | Path, part: str = "all") -> Pictures:
     """PKU-Reid, ID/CAMERA_ORIENTATION.png: `train` (62 identities), `val` (12) or `all`."""
     parts = {"train": ("train",), "val": ("val/all_imgs",), "all": ("train", "val/all_imgs")}
     files = [path for name in _one_of(parts, part) for path in _listed(Path(root) / name, "001/01_1.png")]
-    return Pictures(f"pku_reid {part}", tuple(files), np.array([int(path.parent.name) for path in files]),
-                    np.array([int(path.name.split("_")[0]) for path in files]))
+    return Pictures(
+        f"pku_reid {part}",
+        tuple(files),
+        np.array([int(path.parent.name) for path in files]),
+        np.array([int(path.name.split("_")[0]) for path in files]),
+    )
 
 
 def folder(root: str | Path, part: str = "all") -> Pictures:
@@ -222,8 +240,13 @@ def table(root: str | Path, part: str = "all") -> Pictures:
     if part != "all":
         rows = [row for row in rows if row.get("part") == part]
     groups = tuple(f"{row['look_alike_group']}|{row['age_group']}" for row in rows) if "age_group" in rows[0] else ()
-    return Pictures(f"{path.parent.name} {part}", tuple(path.parent / row["file"] for row in rows),
-                    np.array([int(row["id"]) for row in rows]), np.array([int(row["camera"]) for row in rows]), groups)
+    return Pictures(
+        f"{path.parent.name} {part}",
+        tuple(path.parent / row["file"] for row in rows),
+        np.array([int(row["id"]) for row in rows]),
+        np.array([int(row["camera"]) for row in rows]),
+        groups,
+    )
 
 
 def rendered(root: str | Path, part: str = "all") -> Pictures:
@@ -258,8 +281,16 @@ def load_pictures(kind: str, root: str | Path, part: str) -> Pictures:
     from reid.cuhk03 import cuhk03  # reads HDF5, which only this set needs
 
     loaders: dict[str, Callable[..., Pictures]] = {
-        "cuhk03": cuhk03, "market1501": market1501, "msmt17": msmt17, "cuhk03_p1": cuhk03_p1, "pku_reid": pku_reid,
-        "folder": folder, "csv": table, "rendered": rendered, "unlabelled": unlabelled}
+        "cuhk03": cuhk03,
+        "market1501": market1501,
+        "msmt17": msmt17,
+        "cuhk03_p1": cuhk03_p1,
+        "pku_reid": pku_reid,
+        "folder": folder,
+        "csv": table,
+        "rendered": rendered,
+        "unlabelled": unlabelled,
+    }
     return _one_of(loaders, kind)(root, part)
 
 

@@ -27,9 +27,16 @@ from reid.verification import pair_similarities, true_positive_rate
 Describe = Callable[[NDArray[np.uint8]], dict[str, NDArray[np.float32]]]
 
 
-def evaluate(models: str | Sequence[str], sets: Sequence[str], *, flip: bool = False, reranked: bool = False,
-             output: str | Path | None = None, ranked_lists: str | Path | None = None,
-             threads: int = 0) -> dict[str, Any]:
+def evaluate(
+    models: str | Sequence[str],
+    sets: Sequence[str],
+    *,
+    flip: bool = False,
+    reranked: bool = False,
+    output: str | Path | None = None,
+    ranked_lists: str | Path | None = None,
+    threads: int = 0,
+) -> dict[str, Any]:
     """Measure models on sets, each with each: the cross-domain matrix.
 
     Args:
@@ -63,8 +70,9 @@ def evaluate(models: str | Sequence[str], sets: Sequence[str], *, flip: bool = F
             if ranked_lists is not None:
                 Path(ranked_lists).mkdir(parents=True, exist_ok=True)
                 picture = ranked_list_picture(distances, chosen.query, chosen.gallery or chosen.query)
-                save_ranked_lists(Path(ranked_lists) / f"{Path(model).stem}-{chosen.name.replace(' ', '-')}.png",
-                                  picture)
+                save_ranked_lists(
+                    Path(ranked_lists) / f"{Path(model).stem}-{chosen.name.replace(' ', '-')}.png", picture
+                )
     report = {"results": results, "cross_domain": matrix, "flip": flip}
     if output is not None:
         Path(output).write_text(json.dumps(report, indent=1) + "\n")
@@ -75,13 +83,16 @@ def _opened_set(text: str) -> EvaluationSet:
     kind, _, rest = text.partition(":")
     root, _, variant = rest.partition(":")
     if not root:
-        raise ValueError(f"cannot read the set {text!r}: write KIND:ROOT or KIND:ROOT:VARIANT, for instance "
-                         "market1501:data/market or rendered:data/crops:children")
+        raise ValueError(
+            f"cannot read the set {text!r}: write KIND:ROOT or KIND:ROOT:VARIANT, for instance "
+            "market1501:data/market or rendered:data/crops:children"
+        )
     return load_evaluation(kind, root, variant)
 
 
-def evaluate_set(describe: Describe, chosen: EvaluationSet, *, flip: bool = False, reranked: bool = False,
-                 used: str = "f") -> tuple[dict[str, dict[str, Any]], NDArray[np.float32]]:
+def evaluate_set(
+    describe: Describe, chosen: EvaluationSet, *, flip: bool = False, reranked: bool = False, used: str = "f"
+) -> tuple[dict[str, dict[str, Any]], NDArray[np.float32]]:
     """Figures of one model on one set by feature, and the distances (queries, gallery) of the feature `used`."""
     query = features_of(describe, chosen.query, flip)
     gallery = query if chosen.gallery is None else features_of(describe, chosen.gallery, flip)
@@ -115,8 +126,14 @@ def measure(query: NDArray[np.float32], gallery: NDArray[np.float32], chosen: Ev
     if chosen.rule == "single-gallery-shot":
         ranking = single_gallery_shot(query, own.ids, own.cameras, gallery, other.ids, other.cameras)
     elif chosen.same_group_only:
-        ranking = ranking_of_distances(_within_groups(cosine_distances(query, gallery), own, other), own.ids,
-                                       own.cameras, other.ids, other.cameras, protocol="market1501 within a group")
+        ranking = ranking_of_distances(
+            _within_groups(cosine_distances(query, gallery), own, other),
+            own.ids,
+            own.cameras,
+            other.ids,
+            other.cameras,
+            protocol="market1501 within a group",
+        )
     elif chosen.gallery is None:
         ranking = _other_cameras(query, own)
     else:
@@ -124,8 +141,11 @@ def measure(query: NDArray[np.float32], gallery: NDArray[np.float32], chosen: Ev
     if chosen.gallery is None:
         pairs = pair_similarities(query, own.ids, own.cameras)
     else:
-        pairs = pair_similarities(np.concatenate([query, gallery]), np.concatenate([own.ids, other.ids]),
-                                  np.concatenate([own.cameras, other.cameras]))
+        pairs = pair_similarities(
+            np.concatenate([query, gallery]),
+            np.concatenate([own.ids, other.ids]),
+            np.concatenate([own.cameras, other.cameras]),
+        )
     rate, threshold = true_positive_rate(pairs)
     return {**ranking.as_dict(), "tpr_at_fpr1": rate, "threshold_at_fpr1": threshold}
 
@@ -134,8 +154,14 @@ def _other_cameras(features: NDArray[np.float32], pictures: Pictures) -> Ranking
     """Each picture against all pictures of other cameras: pictures of the query's camera are no part of its list."""
     distances = cosine_distances(features, features)
     distances[pictures.cameras[:, None] == pictures.cameras[None, :]] = _NEVER
-    return ranking_of_distances(distances, pictures.ids, pictures.cameras, pictures.ids, pictures.cameras,
-                                protocol="market1501, gallery of other cameras")
+    return ranking_of_distances(
+        distances,
+        pictures.ids,
+        pictures.cameras,
+        pictures.ids,
+        pictures.cameras,
+        protocol="market1501, gallery of other cameras",
+    )
 
 
 _NEVER = np.float32(10)  # farther than any cosine distance: behind every picture that counts
@@ -151,8 +177,14 @@ def _within_groups(distances: NDArray[np.float32], query: Pictures, gallery: Pic
 
 def _reranked(query: NDArray[np.float32], gallery: NDArray[np.float32], chosen: EvaluationSet) -> dict[str, Any]:
     own, other = chosen.query, chosen.gallery or chosen.query
-    ranking = ranking_of_distances(rerank(query, gallery), own.ids, own.cameras, other.ids, other.cameras,
-                                   protocol="market1501, k-reciprocal re-ranking k1=20 k2=6 lambda=0.3")
+    ranking = ranking_of_distances(
+        rerank(query, gallery),
+        own.ids,
+        own.cameras,
+        other.ids,
+        other.cameras,
+        protocol="market1501, k-reciprocal re-ranking k1=20 k2=6 lambda=0.3",
+    )
     return ranking.as_dict()
 
 

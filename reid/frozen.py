@@ -77,9 +77,16 @@ def frozen_names(network: RGANetwork, frozen_stages: int) -> list[str]:
     return [name for name, _ in network.named_parameters() if not name.startswith(tuple(learning))]
 
 
-def trunk_maps(network: RGANetwork, stages: int, inputs: Callable[[int], NDArray[np.float32]], count: int, key: object,
-               folder: Path, threads: int = 0,
-               progress: Callable[[int, int], None] | None = None) -> NDArray[np.float16]:
+def trunk_maps(
+    network: RGANetwork,
+    stages: int,
+    inputs: Callable[[int], NDArray[np.float32]],
+    count: int,
+    key: object,
+    folder: Path,
+    threads: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> NDArray[np.float16]:
     """Maps (count, C, h, w), float16, memory-mapped, of the network inputs float32 (3, H, W).
 
     OpenVINO runs the trunk. The maps are kept in `folder` under a name made from the weights and `key`, which tells

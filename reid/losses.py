@@ -50,25 +50,31 @@ class LossSettings:
 class TrainingLoss(nn.Module):
     """The weighted sum; call with the network's features, identities (-1: unlabelled) and teachers' features."""
 
-    def __init__(self, settings: LossSettings, identities: int, dimension: int,
-                 class_means: Tensor | None = None) -> None:
+    def __init__(
+        self, settings: LossSettings, identities: int, dimension: int, class_means: Tensor | None = None
+    ) -> None:
         super().__init__()
         self.settings = settings
         soft = settings.triplet_margin is None
         self.miner = BatchHardMiner(distance=LpDistance(normalize_embeddings=False))
-        self.triplet = TripletMarginLoss(margin=0.0 if soft else settings.triplet_margin, smooth_loss=soft,
-                                         distance=LpDistance(normalize_embeddings=False))
+        self.triplet = TripletMarginLoss(
+            margin=0.0 if soft else settings.triplet_margin,
+            smooth_loss=soft,
+            distance=LpDistance(normalize_embeddings=False),
+        )
         self.multi_similarity = MultiSimilarityLoss(alpha=2, beta=20, base=0.5, distance=CosineSimilarity())
         self.cosine_classifier: CosFaceLoss | None = None
         if settings.cosine_classifier and identities:
-            self.cosine_classifier = CosFaceLoss(identities, dimension, margin=settings.cosine_margin,
-                                                 scale=settings.cosine_scale)
+            self.cosine_classifier = CosFaceLoss(
+                identities, dimension, margin=settings.cosine_margin, scale=settings.cosine_scale
+            )
             if class_means is not None:
                 with torch.no_grad():
                     self.cosine_classifier.W.copy_(functional.normalize(class_means, dim=1).T)
 
-    def forward(self, f: Tensor, f_bn: Tensor, logits: Tensor | None, ids: Tensor,
-                teachers: list[Tensor]) -> dict[str, Tensor]:
+    def forward(
+        self, f: Tensor, f_bn: Tensor, logits: Tensor | None, ids: Tensor, teachers: list[Tensor]
+    ) -> dict[str, Tensor]:
         """Each loss by name, weighted; f, f_bn (B, D), logits (B, classes) or None, ids int64 (B,).
 
         A network without a feature norm passes f as both.
@@ -78,13 +84,15 @@ class TrainingLoss(nn.Module):
         if known.any():
             if settings.classifier and logits is not None:
                 parts["classifier"] = settings.classifier * functional.cross_entropy(
-                    logits[known], ids[known], label_smoothing=settings.label_smoothing)
+                    logits[known], ids[known], label_smoothing=settings.label_smoothing
+                )
             if settings.triplet:
                 hard = self.miner(f[known], ids[known])
                 parts["triplet"] = settings.triplet * self.triplet(f[known], ids[known], hard)
             if self.cosine_classifier is not None:
                 parts["cosine_classifier"] = settings.cosine_classifier * self.cosine_classifier(
-                    f_bn[known], ids[known])
+                    f_bn[known], ids[known]
+                )
             if settings.multi_similarity:
                 parts["multi_similarity"] = settings.multi_similarity * self.multi_similarity(f_bn[known], ids[known])
         if teachers:
@@ -93,13 +101,15 @@ class TrainingLoss(nn.Module):
                 parts["distil_features"] = settings.distil_features * (1 - cosine).mean()
             if settings.distil_similarities:
                 parts["distil_similarities"] = settings.distil_similarities * similarity_difference(
-                    f_bn, teachers, settings.distil_hardness)
+                    f_bn, teachers, settings.distil_hardness
+                )
         return parts
 
 
 def similarity_difference(features: Tensor, teachers: list[Tensor], hardness: float = 0.0) -> Tensor:
     """Weighted mean squared difference between the cosine similarities of all pairs of a batch (B, D) and the mean of
     the teachers' (B, D_t) (relational distillation, Tung and Mori, ICCV 2019, with several teachers)."""
+
     def similarities(values: Tensor) -> Tensor:
         values = functional.normalize(values, dim=1)
         return values @ values.T

@@ -41,8 +41,13 @@ class Ranking:
     def as_dict(self) -> dict[str, float | int | str]:
         """The figures as JSON-ready values: rank1, rank5, rank10, mAP, mINP, queries, protocol."""
         ranks = {f"rank{rank}": float(self.cmc[min(rank, len(self.cmc)) - 1]) for rank in (1, 5, 10)}
-        return {**ranks, "mAP": self.mean_average_precision, "mINP": self.mean_inverse_negative_penalty,
-                "queries": self.queries, "protocol": self.protocol}
+        return {
+            **ranks,
+            "mAP": self.mean_average_precision,
+            "mINP": self.mean_inverse_negative_penalty,
+            "queries": self.queries,
+            "protocol": self.protocol,
+        }
 
 
 def normalised(features: Floats) -> NDArray[np.float32]:
@@ -57,8 +62,10 @@ def normalised(features: Floats) -> NDArray[np.float32]:
     length = np.linalg.norm(features, axis=1, keepdims=True)
     bad = np.flatnonzero(~(np.isfinite(length[:, 0]) & (length[:, 0] > 0)))
     if len(bad):
-        raise ValueError(f"{len(bad)} of {len(features)} features have no direction (zero or not finite), the first "
-                         f"is row {bad[0]}: embed these pictures again or leave them out")
+        raise ValueError(
+            f"{len(bad)} of {len(features)} features have no direction (zero or not finite), the first "
+            f"is row {bad[0]}: embed these pictures again or leave them out"
+        )
     return features / length
 
 
@@ -67,9 +74,17 @@ def cosine_distances(query: Floats, gallery: Floats) -> NDArray[np.float32]:
     return np.float32(1) - normalised(query) @ normalised(gallery).T
 
 
-def market_ranking(query_features: Floats, query_ids: Integers, query_cameras: Integers, gallery_features: Floats,
-                   gallery_ids: Integers, gallery_cameras: Integers, *, max_rank: int = 50,
-                   chunk: int = 256) -> Ranking:
+def market_ranking(
+    query_features: Floats,
+    query_ids: Integers,
+    query_cameras: Integers,
+    gallery_features: Floats,
+    gallery_ids: Integers,
+    gallery_cameras: Integers,
+    *,
+    max_rank: int = 50,
+    chunk: int = 256,
+) -> Ranking:
     """CMC, mAP and mINP by the Market-1501 rule (Zheng et al., ICCV 2015), which CUHK03's new protocol uses too.
 
     Of each query's list, gallery pictures of the same identity *and* camera are removed, and junk (identity -1) with
@@ -90,15 +105,27 @@ def market_ranking(query_features: Floats, query_ids: Integers, query_cameras: I
     return tally.ranking("market1501")
 
 
-def ranking_of_distances(distances: Floats, query_ids: Integers, query_cameras: Integers, gallery_ids: Integers,
-                         gallery_cameras: Integers, *, max_rank: int = 50,
-                         protocol: str = "market1501") -> Ranking:
+def ranking_of_distances(
+    distances: Floats,
+    query_ids: Integers,
+    query_cameras: Integers,
+    gallery_ids: Integers,
+    gallery_cameras: Integers,
+    *,
+    max_rank: int = 50,
+    protocol: str = "market1501",
+) -> Ranking:
     """The same as `market_ranking` for given distances (queries, gallery), of re-ranking for instance."""
     tally = _Tally(max_rank, len(gallery_ids))
     for start in range(0, len(query_ids), 256):
         rows = slice(start, start + 256)
-        tally.add(np.asarray(distances[rows], dtype=np.float32), query_ids[rows], query_cameras[rows],
-                  gallery_ids, gallery_cameras)
+        tally.add(
+            np.asarray(distances[rows], dtype=np.float32),
+            query_ids[rows],
+            query_cameras[rows],
+            gallery_ids,
+            gallery_cameras,
+        )
     return tally.ranking(protocol)
 
 
@@ -110,8 +137,14 @@ class _Tally:
         self.precision = self.penalty = 0.0
         self.queries = 0
 
-    def add(self, distances: Floats, query_ids: Integers, query_cameras: Integers, gallery_ids: Integers,
-            gallery_cameras: Integers) -> None:
+    def add(
+        self,
+        distances: Floats,
+        query_ids: Integers,
+        query_cameras: Integers,
+        gallery_ids: Integers,
+        gallery_cameras: Integers,
+    ) -> None:
         same_id = query_ids[:, None] == gallery_ids[None, :]
         removed = same_id & (query_cameras[:, None] == gallery_cameras[None, :])
         removed |= (gallery_ids == JUNK_IDENTITY)[None, :]
@@ -130,10 +163,17 @@ class _Tally:
 
     def ranking(self, protocol: str) -> Ranking:
         if not self.queries:
-            raise ValueError("no query has a picture of the same identity in another camera: check the identities "
-                             "and cameras of query and gallery")
-        return Ranking(np.cumsum(self.first) / self.queries, self.precision / self.queries,
-                       self.penalty / self.queries, self.queries, protocol)
+            raise ValueError(
+                "no query has a picture of the same identity in another camera: check the identities "
+                "and cameras of query and gallery"
+            )
+        return Ranking(
+            np.cumsum(self.first) / self.queries,
+            self.precision / self.queries,
+            self.penalty / self.queries,
+            self.queries,
+            protocol,
+        )
 
 
 def ranks_of(distances: Floats, in_order: Floats, places: NDArray[np.intp]) -> NDArray[np.int64]:
@@ -146,13 +186,22 @@ def ranks_of(distances: Floats, in_order: Floats, places: NDArray[np.intp]) -> N
     smaller = np.searchsorted(in_order, own, side="left")
     ranks = smaller + 1
     for k in np.flatnonzero(np.searchsorted(in_order, own, side="right") - smaller > 1):
-        ranks[k] += np.count_nonzero(distances[:places[k]] == own[k])
+        ranks[k] += np.count_nonzero(distances[: places[k]] == own[k])
     return np.sort(ranks).astype(np.int64)
 
 
-def single_gallery_shot(query_features: Floats, query_ids: Integers, query_cameras: Integers,
-                        gallery_features: Floats, gallery_ids: Integers, gallery_cameras: Integers, *,
-                        repeats: int = 10, seed: int = 0, max_rank: int = 50) -> Ranking:
+def single_gallery_shot(
+    query_features: Floats,
+    query_ids: Integers,
+    query_cameras: Integers,
+    gallery_features: Floats,
+    gallery_ids: Integers,
+    gallery_cameras: Integers,
+    *,
+    repeats: int = 10,
+    seed: int = 0,
+    max_rank: int = 50,
+) -> Ranking:
     """CUHK03's classic rule (Li et al., CVPR 2014): one gallery picture an identity, drawn at random, `repeats` times.
 
     Of each query's list, pictures of its own identity and camera are removed before the draw. With one right picture
@@ -184,13 +233,22 @@ def single_gallery_shot(query_features: Floats, query_ids: Integers, query_camer
             if rank <= max_rank:
                 first[rank - 1] += 1
     if not count:
-        raise ValueError("no query has a picture of the same identity in another camera: check the identities and "
-                         "cameras of query and gallery")
-    return Ranking(np.cumsum(first) / count, inverse / count, inverse / count, count // repeats,
-                   f"cuhk03-single-gallery-shot-{repeats}-repeats-seed-{seed}")
+        raise ValueError(
+            "no query has a picture of the same identity in another camera: check the identities and "
+            "cameras of query and gallery"
+        )
+    return Ranking(
+        np.cumsum(first) / count,
+        inverse / count,
+        inverse / count,
+        count // repeats,
+        f"cuhk03-single-gallery-shot-{repeats}-repeats-seed-{seed}",
+    )
 
 
 def _check(features: Floats, ids: Integers, cameras: Integers, name: str) -> None:
     if not len(features) == len(ids) == len(cameras):
-        raise ValueError(f"{name}: {len(features)} features, {len(ids)} identities and {len(cameras)} cameras; "
-                         "the three must be of the same length")
+        raise ValueError(
+            f"{name}: {len(features)} features, {len(ids)} identities and {len(cameras)} cameras; "
+            "the three must be of the same length"
+        )

@@ -15,8 +15,15 @@ GREEN, RED, WHITE = (20, 160, 60), (210, 40, 40), (255, 255, 255)
 _HEIGHT, _WIDTH, _FRAME, _GAP = 128, 64, 4, 6
 
 
-def ranked_list_picture(distances: NDArray[np.floating], query: Pictures, gallery: Pictures, *, queries: int = 10,
-                        shown: int = 10, seed: int = 0) -> NDArray[np.uint8]:
+def ranked_list_picture(
+    distances: NDArray[np.floating],
+    query: Pictures,
+    gallery: Pictures,
+    *,
+    queries: int = 10,
+    shown: int = 10,
+    seed: int = 0,
+) -> NDArray[np.uint8]:
     """uint8 RGB, one row a query: the query, then its `shown` nearest gallery pictures.
 
     Args:
@@ -33,14 +40,15 @@ def ranked_list_picture(distances: NDArray[np.floating], query: Pictures, galler
         same = gallery.ids == query.ids[row]
         removed = (same & (gallery.cameras == query.cameras[row])) | (gallery.ids < 0)
         order = np.argsort(np.where(removed, np.inf, distances[row]), kind="stable")
-        order = order[:min(shown, int((~removed).sum()))]
+        order = order[: min(shown, int((~removed).sum()))]
         tiles = [(query.files[row], WHITE)] + [(gallery.files[k], GREEN if same[k] else RED) for k in order]
         for column, (file, colour) in enumerate(tiles):
             left = _GAP + column * step_x + (_GAP if column else 0)
             top = _GAP + line * step_y
-            canvas[top:top + _HEIGHT + 2 * _FRAME, left:left + _WIDTH + 2 * _FRAME] = colour
-            canvas[top + _FRAME:top + _FRAME + _HEIGHT, left + _FRAME:left + _FRAME + _WIDTH] = resized(
-                read_picture(file), (_HEIGHT, _WIDTH))
+            canvas[top : top + _HEIGHT + 2 * _FRAME, left : left + _WIDTH + 2 * _FRAME] = colour
+            canvas[top + _FRAME : top + _FRAME + _HEIGHT, left + _FRAME : left + _FRAME + _WIDTH] = resized(
+                read_picture(file), (_HEIGHT, _WIDTH)
+            )
     return canvas
 
 

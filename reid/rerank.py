@@ -12,8 +12,9 @@ from scipy.sparse import csr_matrix, vstack
 from reid.metrics import Floats, normalised
 
 
-def rerank(query_features: Floats, gallery_features: Floats, *, k1: int = 20, k2: int = 6,
-           weight: float = 0.3) -> NDArray[np.float32]:
+def rerank(
+    query_features: Floats, gallery_features: Floats, *, k1: int = 20, k2: int = 6, weight: float = 0.3
+) -> NDArray[np.float32]:
     """Distances (queries, gallery) that weigh the original distance with the Jaccard distance of neighbourhoods.
 
     Args:
@@ -47,8 +48,8 @@ def rerank(query_features: Floats, gallery_features: Floats, *, k1: int = 20, k2
 
 def _reciprocal(nearest: NDArray[np.intp], row: int, k: int) -> NDArray[np.intp]:
     """Those of the k + 1 nearest of a row (itself among them) that have the row among their own k + 1 nearest."""
-    forward = nearest[row, :k + 1]
-    return forward[(nearest[forward, :k + 1] == row).any(axis=1)]
+    forward = nearest[row, : k + 1]
+    return forward[(nearest[forward, : k + 1] == row).any(axis=1)]
 
 
 def _encoding(distance: NDArray[np.float32], nearest: NDArray[np.intp], k1: int) -> csr_matrix:

@@ -27,14 +27,17 @@ class IdentitySampler:
         ValueError: Fewer than P identities.
     """
 
-    def __init__(self, ids: NDArray[np.integer], cameras: NDArray[np.integer], identities: int, pictures_each: int,
-                 seed: int) -> None:
+    def __init__(
+        self, ids: NDArray[np.integer], cameras: NDArray[np.integer], identities: int, pictures_each: int, seed: int
+    ) -> None:
         self.identities, self.pictures_each, self.seed = identities, pictures_each, seed
         self.cameras = np.asarray(cameras)
         known = np.unique(ids[ids >= 0])
         if len(known) < identities:
-            raise ValueError(f"a batch of {identities} identities needs at least as many in the data; there are "
-                             f"{len(known)}: lower batch.identities")
+            raise ValueError(
+                f"a batch of {identities} identities needs at least as many in the data; there are "
+                f"{len(known)}: lower batch.identities"
+            )
         self.places = [np.flatnonzero(ids == identity) for identity in known]
 
     @property
@@ -47,7 +50,7 @@ class IdentitySampler:
         epoch, within = divmod(step, self.steps_per_epoch)
         order = np.random.default_rng([self.seed, 0, epoch]).permutation(len(self.places))
         generator = np.random.default_rng([self.seed, 1, step])
-        chosen = order[within * self.identities:(within + 1) * self.identities]
+        chosen = order[within * self.identities : (within + 1) * self.identities]
         return np.concatenate([self._draw(self.places[k], generator) for k in chosen])
 
     def _draw(self, places: NDArray[np.intp], generator: np.random.Generator) -> NDArray[np.int64]:
@@ -59,7 +62,7 @@ class IdentitySampler:
         for camera in np.unique(self.cameras[places]):
             own = self.cameras[places] == camera
             turn[own] = np.arange(own.sum())
-        return places[np.argsort(turn, kind="stable")[:self.pictures_each]]
+        return places[np.argsort(turn, kind="stable")[: self.pictures_each]]
 
 
 def random_batch(pictures: int, size: int, seed: int, step: int) -> NDArray[np.int64]:

@@ -23,8 +23,11 @@ def make_optimizer(student: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
             is_body = "rga_att" not in name and (".backbone." in name or ".head." in name)
             (body if is_body else new).append(value)
     settings = recipe.optimizer
-    groups = [{"params": values, "lr": rate, "full_rate": rate}
-              for values, rate in ((body, settings.rate * settings.body_factor), (new, settings.rate)) if values]
+    groups = [
+        {"params": values, "lr": rate, "full_rate": rate}
+        for values, rate in ((body, settings.rate * settings.body_factor), (new, settings.rate))
+        if values
+    ]
     kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
     if settings.kind not in kinds:
         raise TrainingError(f"unknown optimizer.kind {settings.kind!r}: choose adam or adamw")

@@ -37,8 +37,10 @@ def load_start(network: RGANetwork, start: str | None) -> None:
     unknown = [name for name in state if name not in own]
     misshapen = [name for name in state if name in own and state[name].shape != own[name].shape]
     if missing or unknown or misshapen:
-        raise StartError(f"{start} does not fit {network.body} with {network.attention}: missing {missing}, unknown "
-                         f"{unknown}, of another shape {misshapen}")
+        raise StartError(
+            f"{start} does not fit {network.body} with {network.attention}: missing {missing}, unknown "
+            f"{unknown}, of another shape {misshapen}"
+        )
     network.load_state_dict(state, strict=False)
 
 
@@ -57,8 +59,10 @@ def imagenet_state(network: RGANetwork) -> dict[str, Tensor]:
     """torchvision's ImageNet weights under our names."""
     from torchvision import models
 
-    sources = {"resnet50": (models.resnet50, models.ResNet50_Weights.IMAGENET1K_V1),
-               "resnet18": (models.resnet18, models.ResNet18_Weights.IMAGENET1K_V1)}
+    sources = {
+        "resnet50": (models.resnet50, models.ResNet50_Weights.IMAGENET1K_V1),
+        "resnet18": (models.resnet18, models.ResNet18_Weights.IMAGENET1K_V1),
+    }
     if network.body not in sources:
         raise StartError(f"no ImageNet start for the body {network.body}: choose start: null, or a file of weights")
     build, which = sources[network.body]

@@ -16,8 +16,13 @@ from reid.metrics import normalised
 Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 
-def teacher_features(model: str, files: Sequence[Path], folder: Path, threads: int = 0,
-                     progress: Callable[[int, int], None] | None = None) -> NDArray[np.float32]:
+def teacher_features(
+    model: str,
+    files: Sequence[Path],
+    folder: Path,
+    threads: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> NDArray[np.float32]:
     """Length-1 features float32 (N, D) of the picture files, each the mean of the picture's and its mirror image's.
 
     The result is kept in `folder` under a name made from model and files, and read from there the next time.

@@ -79,16 +79,20 @@ class _Run:
         self._keep_recipe()
         torch.manual_seed(recipe.seed)
         self.data: TrainingData = load_training_data(recipe)
-        self.network = build_network(recipe.network.body, recipe.network.attention,  # type: ignore[arg-type]
-                                     recipe.network.image_size,
-                                     self.data.identities if recipe.losses.classifier else None)
+        self.network = build_network(
+            recipe.network.body,
+            recipe.network.attention,  # type: ignore[arg-type]
+            recipe.network.image_size,
+            self.data.identities if recipe.losses.classifier else None,
+        )
         load_start(self.network, recipe.start)
         open_gates(self.network, recipe.frozen_stages)
         self._prepare_inputs()
         self.top = Top(self.network, recipe.frozen_stages)
         means = self._start_features() if self._needs_start_features() else None
-        student = Student(self.top, TrainingLoss(recipe.losses, self.data.identities, self.network.dimension, means),
-                          recipe.feature)
+        student = Student(
+            self.top, TrainingLoss(recipe.losses, self.data.identities, self.network.dimension, means), recipe.feature
+        )
         for name, value in self.network.named_parameters():
             if name in frozen_names(self.network, recipe.frozen_stages):
                 value.requires_grad_(False)
@@ -105,37 +109,54 @@ class _Run:
     def _keep_recipe(self) -> None:
         path, text = self.folder / "recipe.json", json.dumps(as_entries(self.recipe), indent=1)
         if path.is_file() and (self.folder / "checkpoint.pt").is_file() and path.read_text() != text:
-            raise TrainingError(f"{self.folder} holds a run with another recipe: give this one another name, or "
-                                "remove the folder to start anew")
+            raise TrainingError(
+                f"{self.folder} holds a run with another recipe: give this one another name, or "
+                "remove the folder to start anew"
+            )
         path.write_text(text)
 
     def _prepare_inputs(self) -> None:
         recipe, pictures = self.recipe, self.data.pictures
         kept, views = Path(recipe.work) / "maps", recipe.map_views if recipe.frozen_stages else 1
-        taught = [teacher_features(model, pictures.files, kept, recipe.threads, self._progress(model))
-                  for model in recipe.teachers]
+        taught = [
+            teacher_features(model, pictures.files, kept, recipe.threads, self._progress(model))
+            for model in recipe.teachers
+        ]
         if recipe.centre_teachers:
             taught = [centred(features, pictures.cameras, minimum=10) for features in taught]
         self.teachers = [torch.from_numpy(features).repeat(views, 1) for features in taught]
         self.maps = self.validation_maps = None
         if not recipe.frozen_stages:
             return
-        self.maps = self._maps(view_inputs(recipe, pictures), views * len(pictures),
-                               [pictures.files, recipe.seed, asdict(recipe.augmentation)])
+        self.maps = self._maps(
+            view_inputs(recipe, pictures),
+            views * len(pictures),
+            [pictures.files, recipe.seed, asdict(recipe.augmentation)],
+        )
         self.data = TrainingData(repeated(pictures, views), self.data.identities, self.data.validation)
         if self.data.validation is not None:
             seen = self.data.validation.files
-            self.validation_maps = self._maps(lambda k: network_input(resized(
-                read_picture(seen[k]), self.network.image_size)), len(seen), [seen])
+            self.validation_maps = self._maps(
+                lambda k: network_input(resized(read_picture(seen[k]), self.network.image_size)), len(seen), [seen]
+            )
 
     def _maps(self, inputs: Callable[[int], np.ndarray], count: int, key: object) -> np.ndarray:
-        return trunk_maps(self.network, self.recipe.frozen_stages, inputs, count, key,
-                          Path(self.recipe.work) / "maps", self.recipe.threads, self._progress("maps"))
+        return trunk_maps(
+            self.network,
+            self.recipe.frozen_stages,
+            inputs,
+            count,
+            key,
+            Path(self.recipe.work) / "maps",
+            self.recipe.threads,
+            self._progress("maps"),
+        )
 
     def _progress(self, what: str) -> Callable[[int, int], None]:
         def say(done: int, total: int) -> None:
             if done % 200 == 0 or done == total:
                 self.fabric.print(f"{Path(what).name}: {done} of {total} pictures", flush=True)
+
         return say
 
     def _needs_start_features(self) -> bool:
@@ -147,8 +168,10 @@ class _Run:
         """Sets the feature norm's statistics to those of the start's features on the training pictures (two of each
         identity, and as many unlabelled ones), and returns the mean normed feature of each identity."""
         ids = self.data.pictures.ids
-        chosen = np.concatenate([np.flatnonzero(ids == k)[:2] for k in range(self.data.identities)] +
-                                [np.flatnonzero(ids < 0)[:2 * self.data.identities]])
+        chosen = np.concatenate(
+            [np.flatnonzero(ids == k)[:2] for k in range(self.data.identities)]
+            + [np.flatnonzero(ids < 0)[: 2 * self.data.identities]]
+        )
         f = self._features(self.network, chosen)[0]
         self.network.feat_bn.running_mean.copy_(f.mean(0))  # type: ignore[union-attr,operator]
         self.network.feat_bn.running_var.copy_(f.var(0))  # type: ignore[union-attr,operator]
@@ -160,15 +183,18 @@ class _Run:
 
     def _features(self, network: RGANetwork, chosen: np.ndarray | None) -> tuple[Tensor, Tensor]:
         """f and f_bn, on the CPU, of chosen training pictures, or of the validation pictures (None)."""
-        pictures, maps = (self.data.pictures, self.maps) if chosen is not None else (self.data.validation,
-                                                                                    self.validation_maps)
+        pictures, maps = (
+            (self.data.pictures, self.maps) if chosen is not None else (self.data.validation, self.validation_maps)
+        )
         assert pictures is not None
         chosen = np.arange(len(pictures)) if chosen is None else chosen
         if maps is None:
             inputs: Iterator[Tensor] = plain_inputs(tuple(pictures.files[k] for k in chosen), network.image_size)
         else:
-            inputs = (torch.from_numpy(np.asarray(maps[chosen[k:k + 32]], dtype=np.float32))
-                      for k in range(0, len(chosen), 32))
+            inputs = (
+                torch.from_numpy(np.asarray(maps[chosen[k : k + 32]], dtype=np.float32))
+                for k in range(0, len(chosen), 32)
+            )
         top = Top(network, self.recipe.frozen_stages).eval()
         device = next(network.parameters()).device
         with torch.no_grad():
@@ -183,8 +209,15 @@ class _Run:
         for batch in steps_from(self.batches, self.step, self.steps, self.recipe.workers):
             losses = self._learn(batch)
             self.step += 1
-            self._write("curves.csv", {"step": self.step, "seconds": round(time.monotonic() - began, 1),
-                                       "rate": self.optimizer.param_groups[-1]["lr"], **losses})
+            self._write(
+                "curves.csv",
+                {
+                    "step": self.step,
+                    "seconds": round(time.monotonic() - began, 1),
+                    "rate": self.optimizer.param_groups[-1]["lr"],
+                    **losses,
+                },
+            )
             if self.step % self.recipe.validate_every == 0 or self.step == self.steps:
                 self.validate()
             if time.monotonic() - saved > 60 * self.recipe.checkpoint_minutes or self.step == self.steps:
@@ -213,14 +246,18 @@ class _Run:
         decay = min(self.recipe.average_decay, (1 + self.step) / (10 + self.step))
         for name, value in self.network.state_dict().items():
             kept = self.average[name].to(value.device)
-            self.average[name] = (kept.lerp_(value.detach(), 1 - decay) if value.is_floating_point()
-                                  else value.detach().clone())
+            self.average[name] = (
+                kept.lerp_(value.detach(), 1 - decay) if value.is_floating_point() else value.detach().clone()
+            )
 
     def result(self) -> RGANetwork:
         """The averaged network, interpolated with the start where the recipe says so, on the CPU."""
         recipe = self.recipe
-        network = build_network(recipe.network.body, recipe.network.attention,  # type: ignore[arg-type]
-                                recipe.network.image_size)
+        network = build_network(
+            recipe.network.body,
+            recipe.network.attention,  # type: ignore[arg-type]
+            recipe.network.image_size,
+        )
         state = {}
         for name in network.state_dict():
             value, first = self.average[name].cpu(), self.start[name].cpu()
@@ -238,11 +275,18 @@ class _Run:
         features = self._features(network, None)[self.recipe.feature == "f_bn"].numpy()
         ranking = market_ranking(features, seen.ids, seen.cameras, features, seen.ids, seen.cameras)
         calibration = calibrate(pair_similarities(features, seen.ids, seen.cameras))
-        figures = {"rank1": float(ranking.cmc[0]), "mAP": ranking.mean_average_precision,
-                   "mINP": ranking.mean_inverse_negative_penalty, "tpr_at_fpr1": calibration.tpr}
+        figures = {
+            "rank1": float(ranking.cmc[0]),
+            "mAP": ranking.mean_average_precision,
+            "mINP": ranking.mean_inverse_negative_penalty,
+            "tpr_at_fpr1": calibration.tpr,
+        }
         self._write("validation.csv", {"step": self.step, **figures})
-        self.fabric.print(f"step {self.step} of {self.steps}: rank-1 {figures['rank1']:.3f}, mAP {figures['mAP']:.3f}, "
-                          f"TPR at 1 % FPR {calibration.tpr:.3f}", flush=True)
+        self.fabric.print(
+            f"step {self.step} of {self.steps}: rank-1 {figures['rank1']:.3f}, mAP {figures['mAP']:.3f}, "
+            f"TPR at 1 % FPR {calibration.tpr:.3f}",
+            flush=True,
+        )
         self._keep_best(network, ranking.mean_average_precision)
 
     def _keep_best(self, network: RGANetwork, quality: float) -> None:
@@ -258,9 +302,18 @@ class _Run:
 
     def _save(self) -> None:
         if self.fabric.is_global_zero:
-            replace_file(self.folder / "checkpoint.pt", {
-                "step": self.step, "best": self.best, "student": self.student.state_dict(), "average": self.average,
-                "start": self.start, "optimizer": self.optimizer.state_dict(), "random": torch.get_rng_state()})
+            replace_file(
+                self.folder / "checkpoint.pt",
+                {
+                    "step": self.step,
+                    "best": self.best,
+                    "student": self.student.state_dict(),
+                    "average": self.average,
+                    "start": self.start,
+                    "optimizer": self.optimizer.state_dict(),
+                    "random": torch.get_rng_state(),
+                },
+            )
         self.fabric.barrier()
 
     def _resume(self) -> None:
@@ -288,6 +341,12 @@ class _Run:
             features = self._features(network, None)[self.recipe.feature == "f_bn"].numpy()
             calibration = calibration_of(features, seen)
         folder = self.folder / "weights" / self.recipe.name
-        weights.save(network, folder, licence="trained here; see its data", restricted=False, calibration=calibration,
-                     feature=self.recipe.feature)  # type: ignore[arg-type]
+        weights.save(
+            network,
+            folder,
+            licence="trained here; see its data",
+            restricted=False,
+            calibration=calibration,
+            feature=self.recipe.feature,
+        )  # type: ignore[arg-type]
         return folder

@@ -74,8 +74,10 @@ def pair_similarities(features: Floats, ids: Integers, cameras: Integers, *, chu
         counts[0] += np.bincount(bins[pair & same], minlength=BINS)
         counts[1] += np.bincount(bins[pair & ~same], minlength=BINS)
     if not counts.sum(axis=1).all():
-        raise ValueError("verification needs pairs of one person and of two people from different cameras; "
-                         f"there are {counts[0].sum()} and {counts[1].sum()}")
+        raise ValueError(
+            "verification needs pairs of one person and of two people from different cameras; "
+            f"there are {counts[0].sum()} and {counts[1].sum()}"
+        )
     return PairSimilarities(counts[0], counts[1])
 
 
@@ -103,6 +105,7 @@ def calibrate(pairs: PairSimilarities, fpr: float = 0.01) -> Calibration:
         return float(value), np.array([np.sum(error * (similarity - 0.5)), np.sum(error)])
 
     slope, middle = minimize(loss, np.array([10.0, 0.0]), jac=True, method="BFGS").x
-    accepted = pairs.different[round((threshold + 1) * BINS / 2):].sum() / pairs.different.sum()
-    return Calibration(float(threshold), tpr, float(accepted), float(slope), float(middle - 0.5 * slope),
-                       int(pairs.same.sum()))
+    accepted = pairs.different[round((threshold + 1) * BINS / 2) :].sum() / pairs.different.sum()
+    return Calibration(
+        float(threshold), tpr, float(accepted), float(slope), float(middle - 0.5 * slope), int(pairs.same.sum())
+    )

@@ -13,7 +13,7 @@ from dashboards import definitions, floor_queries, plan, queries, theme
 from dashboards.page import View, card, downloads, duration, open_view, remember, remembered, segmented
 
 CELLS_M = {"0.25 m": 0.25, "0.5 m": 0.5, "1 m": 1.0}
-MOST_TRACKS = 60
+MOST_TRACKS = 40
 
 
 def render() -> None:

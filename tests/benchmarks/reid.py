@@ -28,8 +28,10 @@ from reid.weights import SHIPPED
 SHARED = Path(__file__).parents[3] / "shared"
 FIGURES = ("rank1", "mAP", "mINP", "tpr_at_fpr1")
 OTHERS = {
-    **{name: f"{name}/{name}.xml" for name in (
-        "person-reidentification-retail-0277", "person-reidentification-retail-0286")},
+    **{
+        name: f"{name}/{name}.xml"
+        for name in ("person-reidentification-retail-0277", "person-reidentification-retail-0286")
+    },
     "osnet_x0_25_msmt17": "osnet_x0_25_msmt17.onnx",
 }
 
@@ -54,8 +56,11 @@ def accuracy(describe: Describe, used: str, sets: dict[str, EvaluationSet]) -> d
     for name, chosen in sets.items():
         pictures = [chosen.query] if chosen.gallery is None else [chosen.query, chosen.gallery]
         for part in pictures:
-            new = part.where(np.array([file not in seen for file in part.files])) if any(
-                file not in seen for file in part.files) else None
+            new = (
+                part.where(np.array([file not in seen for file in part.files]))
+                if any(file not in seen for file in part.files)
+                else None
+            )
             if new is not None:
                 seen.update(zip(new.files, features_of(describe, new)[used], strict=True))
         features = [np.stack([seen[file] for file in part.files]) for part in pictures]
@@ -63,9 +68,11 @@ def accuracy(describe: Describe, used: str, sets: dict[str, EvaluationSet]) -> d
         every = np.concatenate(features)
         cameras = np.concatenate([part.cameras for part in pictures])
         middle = centred(every, cameras)
-        after = measure(middle[:len(features[0])], middle[-len(features[-1]):], chosen)
-        results[name] = {**{key: round(figures[key], 4) for key in FIGURES},
-                         **{f"{key}_centred": round(after[key], 4) for key in FIGURES}}
+        after = measure(middle[: len(features[0])], middle[-len(features[-1]) :], chosen)
+        results[name] = {
+            **{key: round(figures[key], 4) for key in FIGURES},
+            **{f"{key}_centred": round(after[key], 4) for key in FIGURES},
+        }
     return results
 
 
@@ -112,8 +119,13 @@ def main() -> None:
     arguments = parser.parse_args()
     if not SHARED.is_dir():
         parser.error(f"needs the development data in {SHARED}")
-    result = benchmark(arguments.weights, arguments.sets, others=arguments.others, throughput=arguments.throughput,
-                       threads=arguments.threads)
+    result = benchmark(
+        arguments.weights,
+        arguments.sets,
+        others=arguments.others,
+        throughput=arguments.throughput,
+        threads=arguments.threads,
+    )
     print(json.dumps(result, indent=None if arguments.json else 1))
 
 

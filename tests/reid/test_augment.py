@@ -46,6 +46,9 @@ def test_a_map_moves_by_whole_positions():
     values = np.arange(2 * 6 * 4, dtype=np.float16).reshape(2, 6, 4)
     moved = augmented_map(values, 1, 0.0, np.random.default_rng(1))
     assert moved.dtype == np.float32 and moved.shape == values.shape
-    assert any(np.array_equal(moved[:, 1:-1, 1:-1], values[:, 1 + y:5 + y, 1 + x:3 + x])
-               for y in (-1, 0, 1) for x in (-1, 0, 1))
+    assert any(
+        np.array_equal(moved[:, 1:-1, 1:-1], values[:, 1 + y : 5 + y, 1 + x : 3 + x])
+        for y in (-1, 0, 1)
+        for x in (-1, 0, 1)
+    )
     np.testing.assert_array_equal(augmented_map(values, 0, 0.0, np.random.default_rng(1)), values)

@@ -37,9 +37,12 @@ def test_market1501_reads_names_keeps_distractors_and_drops_junk_from_training(t
 
 
 def test_msmt17_reads_its_lists(tmp_path):
-    lists = {"list_train.txt": "0000/0000_000_01_0303morning_0015_0.jpg 0", "list_val.txt":
-             "0001/0001_004_15_0303noon_0015_0.jpg 1", "list_query.txt": "0003/0003_000_12_x_0.jpg 3",
-             "list_gallery.txt": "0003/0003_001_02_x_0.jpg 3"}
+    lists = {
+        "list_train.txt": "0000/0000_000_01_0303morning_0015_0.jpg 0",
+        "list_val.txt": "0001/0001_004_15_0303noon_0015_0.jpg 1",
+        "list_query.txt": "0003/0003_000_12_x_0.jpg 3",
+        "list_gallery.txt": "0003/0003_001_02_x_0.jpg 3",
+    }
     for name, line in lists.items():
         (tmp_path / name).write_text(line + "\n")
     train = load_pictures("msmt17", tmp_path, "train")
@@ -68,9 +71,16 @@ def test_cuhk03_release_is_unpacked_once_and_read_by_both_protocols(tmp_path):
         chosen = mat.create_dataset("chosen", data=np.array([[1.0], [2.0]]))
         mat.create_dataset("testsets", (1, 1), dtype=reference)[0, 0] = chosen.ref
     names = np.array(["1_001_1_01.png", "1_001_2_06.png", "1_003_1_01.png"], dtype=object)[:, None]
-    savemat(release / "cuhk03_new_protocol_config_detected.mat", {
-        "filelist": names, "labels": np.array([[1], [1], [3]]), "train_idx": [[3]], "query_idx": [[1]],
-        "gallery_idx": [[2]]})
+    savemat(
+        release / "cuhk03_new_protocol_config_detected.mat",
+        {
+            "filelist": names,
+            "labels": np.array([[1], [1], [3]]),
+            "train_idx": [[3]],
+            "query_idx": [[1]],
+            "gallery_idx": [[2]],
+        },
+    )
     evaluation = load_evaluation("cuhk03", tmp_path, "detected")
     assert evaluation.query.files[0].name == "1_001_1_01.png" and evaluation.gallery.cameras.tolist() == [2]
     assert load_pictures("cuhk03", tmp_path, "detected-train").ids.tolist() == [3]
@@ -103,8 +113,9 @@ def test_development_sets_have_their_sizes(shared):
     assert len(evaluation.query) + len(evaluation.gallery) == 1184
     assert len(set(evaluation.query.ids)) == 74 and set(evaluation.query.cameras) == {1}
     crops = shared / "data" / "crops_dev"
-    everyone, children, alike = (load_evaluation("rendered", crops, variant)
-                                 for variant in ("all", "children", "look-alikes"))
+    everyone, children, alike = (
+        load_evaluation("rendered", crops, variant) for variant in ("all", "children", "look-alikes")
+    )
     assert len(set(everyone.query.ids)) == 240 and len(set(children.query.ids)) == 29
     assert alike.same_group_only and 0 < len(alike.query) < len(everyone.query)
 

@@ -28,21 +28,35 @@ def people(tmp_path_factory):
 def model(tmp_path_factory):
     torch.manual_seed(0)
     saved = tmp_path_factory.mktemp("weights") / "small"
-    weights.save(build_network("osnet", "none", (64, 32)), saved, licence="made up", restricted=False, calibration={},
-                 feature="f_bn")
+    weights.save(
+        build_network("osnet", "none", (64, 32)),
+        saved,
+        licence="made up",
+        restricted=False,
+        calibration={},
+        feature="f_bn",
+    )
     return str(saved)
 
 
 def test_a_report_holds_both_features_reranking_and_the_matrix(people, model, tmp_path):
-    report = evaluate(model, [f"folder:{people}"], flip=True, reranked=True, output=tmp_path / "report.json",
-                      ranked_lists=tmp_path / "lists", threads=1)
+    report = evaluate(
+        model,
+        [f"folder:{people}"],
+        flip=True,
+        reranked=True,
+        output=tmp_path / "report.json",
+        ranked_lists=tmp_path / "lists",
+        threads=1,
+    )
     assert json.loads((tmp_path / "report.json").read_text()) == report
     figures = report["results"][model]["folder all"]
     assert set(figures) == {"f", "f_bn", "f reranked", "f_bn reranked"}
     assert {"rank1", "rank5", "rank10", "mAP", "mINP", "queries", "protocol", "tpr_at_fpr1"} <= set(figures["f"])
     assert figures["f"]["queries"] == 24 and figures["f"]["rank1"] > 1 / 6
     assert report["cross_domain"][model]["folder all"] == (
-        f"{figures['f_bn']['rank1']:.3f} / {figures['f_bn']['mAP']:.3f}")
+        f"{figures['f_bn']['rank1']:.3f} / {figures['f_bn']['mAP']:.3f}"
+    )
     picture = cv2.imread(str(next((tmp_path / "lists").iterdir())))
     assert picture.shape[0] > 10 * 128
 
@@ -75,8 +89,12 @@ def test_pictures_of_the_querys_camera_are_no_part_of_its_list(people):
     pictures = chosen.query
     features = np.random.default_rng(0).normal(size=(len(pictures), 8)).astype(np.float32)
     one, two = pictures.cameras == 1, pictures.cameras == 2
-    directions = [market_ranking(features[a], pictures.ids[a], pictures.cameras[a], features[b], pictures.ids[b],
-                                 pictures.cameras[b]).mean_average_precision for a, b in ((one, two), (two, one))]
+    directions = [
+        market_ranking(
+            features[a], pictures.ids[a], pictures.cameras[a], features[b], pictures.ids[b], pictures.cameras[b]
+        ).mean_average_precision
+        for a, b in ((one, two), (two, one))
+    ]
     assert measure(features, features, chosen)["mAP"] == pytest.approx(np.mean(directions))
 
 

@@ -18,7 +18,8 @@ def test_the_papers_losses_equal_their_formulas():
     f, logits = features(), features(1, dimension=4)
     parts = TrainingLoss(LossSettings(), 4, 6)(f, f, logits, IDS, [])
     assert parts["classifier"].item() == pytest.approx(
-        functional.cross_entropy(logits, IDS, label_smoothing=0.1).item())
+        functional.cross_entropy(logits, IDS, label_smoothing=0.1).item()
+    )
     distance = torch.cdist(f, f)
     same = IDS[:, None] == IDS[None]
     farthest = (distance * same).max(1).values
@@ -33,7 +34,9 @@ def test_unlabelled_pictures_teach_only_through_the_teachers():
     settings = LossSettings(distil_features=1, distil_similarities=1)
     unknown = torch.full((8,), -1)
     assert set(TrainingLoss(settings, 4, 6)(f, f, None, unknown, [f.detach()])) == {
-        "distil_features", "distil_similarities"}
+        "distil_features",
+        "distil_similarities",
+    }
     assert TrainingLoss(settings, 4, 6)(f, f, None, unknown, []) == {}
 
 
@@ -47,8 +50,10 @@ def test_hardness_weighs_the_pairs_that_teachers_find_alike():
     teacher = torch.tensor([[1.0, 0], [1, 0.1], [0, 1]])
     apart = torch.tensor([[1.0, 0], [0.7, 0.7], [0, 1]])  # the alike pair is 0.3 off, another is 0.6 off
     even, hard = (similarity_difference(apart, [teacher], hardness) for hardness in (0.0, 8.0))
-    alike = (functional.cosine_similarity(apart[0], apart[1], dim=0) - functional.cosine_similarity(
-        teacher[0], teacher[1], dim=0)) ** 2
+    alike = (
+        functional.cosine_similarity(apart[0], apart[1], dim=0)
+        - functional.cosine_similarity(teacher[0], teacher[1], dim=0)
+    ) ** 2
     assert abs(hard - alike) < 0.1 * abs(even - alike)
 
 

@@ -47,7 +47,8 @@ def test_market_rule_equals_torchreid_with_ties_junk_and_distractors(seed):
     distances = cosine_distances(query, gallery)
     assert (np.diff(np.sort(distances, axis=1), axis=1) == 0).any(axis=1).all(), "every list must hold ties"
     cmc, precision, penalty, queries = torchreid_rule(
-        distances, query_ids, gallery_ids, query_cameras, gallery_cameras, 20)
+        distances, query_ids, gallery_ids, query_cameras, gallery_cameras, 20
+    )
     ours = market_ranking(*sets, max_rank=20, chunk=len(query))
     np.testing.assert_allclose(ours.cmc, cmc, atol=1e-12)
     assert ours.mean_average_precision == pytest.approx(precision, abs=1e-12)
@@ -79,8 +80,9 @@ def test_single_gallery_shot_draws_one_picture_an_identity():
     axis = np.eye(4, dtype=np.float32)
     # identity 1: one right picture near the query, one far away; identity 2 lies between.
     gallery = np.stack([axis[0], axis[1], axis[0] * 0.8 + axis[2] * 0.6])
-    ranking = single_gallery_shot(axis[:1], np.array([1]), np.array([0]), gallery, np.array([1, 1, 2]),
-                                  np.array([1, 1, 1]), repeats=400, seed=1)
+    ranking = single_gallery_shot(
+        axis[:1], np.array([1]), np.array([0]), gallery, np.array([1, 1, 2]), np.array([1, 1, 1]), repeats=400, seed=1
+    )
     assert ranking.cmc[0] == pytest.approx(0.5, abs=0.08)
     assert ranking.cmc[1] == 1
     assert ranking.mean_average_precision == pytest.approx((1 + ranking.cmc[0]) / 2)

@@ -17,9 +17,11 @@ def as_published(query, gallery, k1, k2, weight):
     order = np.argsort(distance, axis=1)
     encoding = np.zeros((count, count))
     for row in range(count):
+
         def reciprocal(item, k):
-            forward = order[item, :k + 1]
-            return [other for other in forward if item in order[other, :k + 1]]
+            forward = order[item, : k + 1]
+            return [other for other in forward if item in order[other, : k + 1]]
+
         own = reciprocal(row, k1)
         expanded = set(own)
         for candidate in own:
@@ -41,8 +43,9 @@ def as_published(query, gallery, k1, k2, weight):
 def test_equals_the_published_steps(k1, k2, weight):
     generator = np.random.default_rng(0)
     query, gallery = generator.normal(size=(12, 8)), generator.normal(size=(40, 8))
-    np.testing.assert_allclose(rerank(query, gallery, k1=k1, k2=k2, weight=weight),
-                               as_published(query, gallery, k1, k2, weight), atol=2e-5)
+    np.testing.assert_allclose(
+        rerank(query, gallery, k1=k1, k2=k2, weight=weight), as_published(query, gallery, k1, k2, weight), atol=2e-5
+    )
 
 
 def test_neighbours_help_where_a_person_has_many_pictures():
@@ -52,10 +55,12 @@ def test_neighbours_help_where_a_person_has_many_pictures():
     features = centres[ids] + 1.5 * generator.normal(size=(len(ids), 24))
     cameras = np.tile(np.arange(8) % 2, 30)
     query, gallery = cameras == 0, cameras == 1
-    plain = market_ranking(features[query], ids[query], cameras[query], features[gallery], ids[gallery],
-                           cameras[gallery])
-    after = ranking_of_distances(rerank(features[query], features[gallery]), ids[query], cameras[query], ids[gallery],
-                                 cameras[gallery])
+    plain = market_ranking(
+        features[query], ids[query], cameras[query], features[gallery], ids[gallery], cameras[gallery]
+    )
+    after = ranking_of_distances(
+        rerank(features[query], features[gallery]), ids[query], cameras[query], ids[gallery], cameras[gallery]
+    )
     assert after.mean_average_precision > plain.mean_average_precision + 0.02
 
 

@@ -16,7 +16,7 @@ def test_a_batch_is_p_identities_with_k_pictures_of_as_many_cameras_as_possible(
         ids, counts = np.unique(IDS[batch], return_counts=True)
         assert len(ids) == 4 and (counts == 3).all()
         for k in range(4):
-            own = batch[3 * k:3 * k + 3]
+            own = batch[3 * k : 3 * k + 3]
             assert len(set(IDS[own])) == 1 and len(set(own)) == 3
             assert set(CAMERAS[own]) == {0, 1, 2}
 

@@ -20,11 +20,21 @@ from tests.reid.pictures import write_people
 
 
 def small(folder, **changes):
-    return {"name": "small", "network": {"body": "osnet", "attention": "none", "image_size": [64, 32]}, "start": None,
-            "data": [{"kind": "folder", "root": str(folder), "part": "all", "held_out": 4}],
-            "batch": {"identities": 4, "pictures_each": 2}, "steps": 6, "validate_every": 3, "workers": 0,
-            "optimizer": {"rate": 1e-3, "warmup": 0, "schedule": "cosine"}, "threads": 1, "devices": 1,
-            "augmentation": {"crop": 0, "erase": 0}, **changes}
+    return {
+        "name": "small",
+        "network": {"body": "osnet", "attention": "none", "image_size": [64, 32]},
+        "start": None,
+        "data": [{"kind": "folder", "root": str(folder), "part": "all", "held_out": 4}],
+        "batch": {"identities": 4, "pictures_each": 2},
+        "steps": 6,
+        "validate_every": 3,
+        "workers": 0,
+        "optimizer": {"rate": 1e-3, "warmup": 0, "schedule": "cosine"},
+        "threads": 1,
+        "devices": 1,
+        "augmentation": {"crop": 0, "erase": 0},
+        **changes,
+    }
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +77,17 @@ def test_training_lowers_the_loss_with_teachers_and_unlabelled_pictures(people, 
         return values / np.linalg.norm(values, axis=1, keepdims=True)
 
     monkeypatch.setattr("reid.train.teacher_features", teacher)
-    entries = small(people, work=str(tmp_path), steps=12, teachers=["made-up.xml"],
-                    unlabelled=[{"kind": "unlabelled", "root": str(people), "part": "all"}],
-                    batch={"identities": 4, "pictures_each": 2, "unlabelled": 4},
-                    losses={"classifier": 0, "triplet": 0, "cosine_classifier": 1, "distil_features": 0.01},
-                    average_decay=0.5, validate_every=12)
+    entries = small(
+        people,
+        work=str(tmp_path),
+        steps=12,
+        teachers=["made-up.xml"],
+        unlabelled=[{"kind": "unlabelled", "root": str(people), "part": "all"}],
+        batch={"identities": 4, "pictures_each": 2, "unlabelled": 4},
+        losses={"classifier": 0, "triplet": 0, "cosine_classifier": 1, "distil_features": 0.01},
+        average_decay=0.5,
+        validate_every=12,
+    )
     entries["optimizer"]["rate"] = 3e-3
     train(entries)
     with (tmp_path / "small" / "curves.csv").open() as lines:
@@ -82,8 +98,13 @@ def test_training_lowers_the_loss_with_teachers_and_unlabelled_pictures(people, 
 
 
 def test_the_frozen_part_stays_and_the_rest_learns(people, tmp_path):
-    entries = small(people, work=str(tmp_path), frozen_stages=2, steps=2,
-                    network={"body": "osnet", "attention": "rgasc", "image_size": [128, 112]})
+    entries = small(
+        people,
+        work=str(tmp_path),
+        frozen_stages=2,
+        steps=2,
+        network={"body": "osnet", "attention": "rgasc", "image_size": [128, 112]},
+    )
     run = _Run(load_recipe(entries), _fabric())
     before = {name: value.clone() for name, value in run.network.state_dict().items()}
     run.fit()
