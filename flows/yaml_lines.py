@@ -44,9 +44,8 @@ def _refuse_aliases(text: str) -> None:
     """An alias can multiply itself until memory ends; a store's configuration needs none."""
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         if isinstance(event, yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(
-                problem="aliases (*name) are not supported; write it out", problem_mark=event.start_mark
-            )
+            line = event.start_mark.line + 1 if event.start_mark else 0
+            raise yaml.YAMLError(f"line {line}: aliases (*name) are not supported; write it out")
 
 
 def _collect(node: yaml.Node, location: Location, lines: YamlLines) -> None:

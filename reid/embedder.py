@@ -103,7 +103,7 @@ def load_embedder(
                 f"{folder} has no INT8 model: make {int8.name} with reid.export.export_int8, or use openvino"
             )
         record = read_int8_record(int8)
-        config = replace(config, known_answer=record.known_answer)
+        config = replace(config, known_answer=[list(row) for row in record.known_answer])
         return Embedder(config, backend, record.sha256, openvino_runner(int8, threads), batch_size)
     network, config = load(folder)
     embedding = EmbeddingModel(network, config).eval().requires_grad_(False)

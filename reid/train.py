@@ -80,7 +80,7 @@ class _Run:
         torch.manual_seed(recipe.seed)
         self.data: TrainingData = load_training_data(recipe)
         self.network = build_network(
-            recipe.network.body,
+            recipe.network.body,  # type: ignore[arg-type]
             recipe.network.attention,  # type: ignore[arg-type]
             recipe.network.image_size,
             self.data.identities if recipe.losses.classifier else None,
@@ -254,7 +254,7 @@ class _Run:
         """The averaged network, interpolated with the start where the recipe says so, on the CPU."""
         recipe = self.recipe
         network = build_network(
-            recipe.network.body,
+            recipe.network.body,  # type: ignore[arg-type]
             recipe.network.attention,  # type: ignore[arg-type]
             recipe.network.image_size,
         )
@@ -347,6 +347,6 @@ class _Run:
             licence="trained here; see its data",
             restricted=False,
             calibration=calibration,
-            feature=self.recipe.feature,
-        )  # type: ignore[arg-type]
+            feature=self.recipe.feature,  # type: ignore[arg-type]
+        )
         return folder
