@@ -21,6 +21,7 @@ from detection.ultralytics_settings import import_ultralytics
 
 SIZE_LIMIT_MB = 8.0
 USUAL_CONFIDENCE = 0.25
+OF_THIS_MACHINE = {"date", "description"}  # metadata that names the day and the data's folder
 
 
 class ExportError(RuntimeError):
@@ -66,6 +67,7 @@ def export_detector(
         shutil.copy(weights, copy)
         settings: dict[str, Any] = {"dynamic": True, "imgsz": image_size, "device": "cpu"}
         trained = ultralytics.YOLO(str(copy))
+        trained.model.names = {0: "person"}  # training as one class calls it an item
         shift_scores(trained.model.model[-1], operating_score)
         onnx = Path(trained.export(format="onnx", simplify=False, **settings))
         floats = Path(trained.export(format="openvino", **settings))
@@ -106,7 +108,7 @@ def store_as_fp16(source: Path, target: Path) -> None:
     nodes = list(model.graph.node)
     del model.graph.node[:]
     model.graph.node.extend([*casts, *nodes])
-    kept = [item for item in model.metadata_props if item.key != "date"]
+    kept = [item for item in model.metadata_props if item.key not in OF_THIS_MACHINE]
     del model.metadata_props[:]
     model.metadata_props.extend(kept)
     onnx.checker.check_model(model)
@@ -150,6 +152,6 @@ def _quantize(floats: Path, target: Path, pictures: Sequence[np.ndarray]) -> Non
 
 
 def _metadata(source: Path, target: Path) -> None:
-    """ultralytics' metadata, less the date, so that the same weights give the same files."""
+    """ultralytics' metadata, less the date and the paths of this machine: the same weights give the same files."""
     lines = source.read_text(encoding="utf-8").splitlines(keepends=True)
-    target.write_text("".join(line for line in lines if not line.startswith("date:")), encoding="utf-8")
+    target.write_text("".join(line for line in lines if line.split(":")[0] not in OF_THIS_MACHINE), encoding="utf-8")
