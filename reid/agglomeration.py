@@ -23,7 +23,7 @@ FIELDS = ("first", "second", "evidence", "pairs", "compared", "similarity", "for
 
 @dataclass(frozen=True)
 class Edges:
-    """K pairs of nodes, first < second int64 (K,). evidence (K,): summed log-likelihood ratio over `pairs` (K,) pairs
+    """K pairs of nodes, first < second (K,). evidence (K,): summed log-likelihood ratio over `pairs` (K,) pairs
     of members, `compared` (K,) of which have embeddings on both sides, their cosines summing to `similarity` (K,);
     forbidden bool (K,): can never be one person."""
 
@@ -37,8 +37,8 @@ class Edges:
 
 
 def products(vectors: np.ndarray, first: np.ndarray, second: np.ndarray, block: int = 8192) -> np.ndarray:
-    """Dot products (K,) of rows of vectors (T, D), in blocks that stay in the processor's cache."""
-    result = np.empty(len(first))
+    """Dot products float32 (K,) of rows of vectors (T, D), in blocks that stay in the processor's cache."""
+    result = np.empty(len(first), np.float32)
     for start in range(0, len(first), block):
         rows = slice(start, start + block)
         result[rows] = np.einsum("nd,nd->n", vectors[first[rows]], vectors[second[rows]])
@@ -47,12 +47,17 @@ def products(vectors: np.ndarray, first: np.ndarray, second: np.ndarray, block: 
 
 def merge_edges(count: int, edges: Edges) -> Edges:
     """One edge a pair: sums added, forbidden if any is. `count`: number of nodes."""
-    low, high = np.minimum(edges.first, edges.second), np.maximum(edges.first, edges.second)
+    low, high = np.minimum(edges.first, edges.second), np.maximum(edges.first, edges.second).astype(np.int64)
+    low = low.astype(np.int64)
     key, inverse = np.unique(low * count + high, return_inverse=True)
-    sums = {name: np.bincount(inverse, weights=getattr(edges, name), minlength=len(key)) for name in FIELDS[2:6]}
+    sums = {
+        name: np.bincount(inverse, weights=getattr(edges, name), minlength=len(key)).astype(np.float32)
+        for name in FIELDS[2:6]
+    }
     forbidden = np.zeros(len(key), bool)
     forbidden[inverse[edges.forbidden]] = True
-    return Edges(first=key // count, second=key % count, forbidden=forbidden, **sums)
+    first, second = (key // count).astype(np.int32), (key % count).astype(np.int32)
+    return Edges(first=first, second=second, forbidden=forbidden, **sums)
 
 
 class Grouping:
@@ -126,7 +131,7 @@ class Grouping:
 
     def _merge(self, kept: np.ndarray, gone: np.ndarray, score: np.ndarray) -> np.ndarray:
         """Put each of `gone` into its `kept`; returns the scores of the new edges."""
-        names = np.arange(self.count)
+        names = np.arange(self.count, dtype=np.int32)
         names[gone] = kept
         self.group = names[self.group]
         self.size[kept] += self.size[gone]

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from reid.agglomeration import Edges, Grouping, mean_evidence, products
+from reid.agglomeration import FIELDS, Edges, Grouping, mean_evidence, products
 from reid.appearance import Appearance, fitted
 from reid.floor_agreement import Density, FloorModel, at_once, in_sequence, in_slots
 from reid.lifetimes import lifetimes_of
@@ -28,6 +28,8 @@ __all__ = ["Identities", "Samples", "Tracklets", "link"]
 
 DEFAULT_SLOPE = 15.0
 CROP_EVERY_S = 4.0
+STAY_S = 900.0
+RETURN_ODDS = 3.0
 SURE = 6.0
 """Log-likelihood ratio of places from which a pair counts as known to be one person, or two."""
 MOST_PAIRS = 500_000
@@ -65,7 +67,7 @@ def link(
     if fit_to_site:
         looks = fit_looks(looks, embedding, weight, places)
     alike = look_alike_pairs(embedding, weight, looks.threshold - 0.25, exact_up_to)
-    edges = pair_evidence(places, alike, embedding, weight, looks)
+    edges = pair_evidence(places, alike, embedding, weight, looks, tracklets)
     lifetimes = None if doors is None else lifetimes_of(tracklets, samples, doors)
     group = Grouping(embedding, weight, edges, looks, lifetimes).join()
     unlike = typical_evidence(embedding, weight, looks)
@@ -107,7 +109,8 @@ def evidence_of_places(tracklets: Tracklets, samples: Samples, model: FloorModel
     parts = [(first[across], second[across], ratio[across]), in_sequence(tracklets, samples, model, density)]
     never = _together(tracklets)
     parts.append((*never, np.zeros(len(never[0]))))
-    one, other, ratio = (np.concatenate(column) for column in zip(*parts, strict=True))
+    one, other = (np.concatenate([part[side] for part in parts]).astype(np.int32) for side in (0, 1))
+    ratio = np.concatenate([part[2] for part in parts]).astype(np.float32)
     forbidden = np.arange(len(one)) >= len(one) - len(never[0])
     return PlaceEvidence(one, other, ratio, forbidden)
 
@@ -118,19 +121,32 @@ def pair_evidence(
     embedding: np.ndarray,
     weight: np.ndarray,
     looks: Appearance,
+    tracklets: Tracklets,
 ) -> Edges:
-    """Looks and places together, one edge a pair. `alike`: further pairs to look at."""
+    """Looks, places and the odds of coming back together, one edge a pair. `alike`: further pairs to look at."""
     count = len(weight)
-    first, second = np.concatenate([places.first, alike[0]]), np.concatenate([places.second, alike[1]])
-    key, inverse = np.unique(first * count + second, return_inverse=True)
-    ratio = np.bincount(inverse[: len(places.ratio)], weights=places.ratio, minlength=len(key))
+    key = np.concatenate([places.first.astype(np.int64) * count + places.second, alike[0] * count + alike[1]])
+    key, inverse = np.unique(key, return_inverse=True)
+    inverse = inverse[: len(places.ratio)]
+    ratio = np.bincount(inverse, weights=places.ratio, minlength=len(key)).astype(np.float32)
     forbidden = np.zeros(len(key), bool)
-    forbidden[inverse[: len(places.ratio)][places.forbidden]] = True
-    first, second = key // count, key % count
+    forbidden[inverse[places.forbidden]] = True
+    del inverse
+    first, second = (key // count).astype(np.int32), (key % count).astype(np.int32)
     similarity, quality = similarity_of(first, second, embedding, weight)
-    evidence = ratio + looks.evidence(similarity, quality)
-    compared = (quality > 0).astype(float)
-    return Edges(first, second, evidence, np.ones(len(key)), compared, np.nan_to_num(similarity), forbidden)
+    ratio += looks.evidence(similarity, quality)
+    ratio -= odds_against_return(tracklets, first, second)
+    compared = (quality > 0).astype(np.float32)
+    np.nan_to_num(similarity, copy=False)
+    return Edges(first, second, ratio, np.ones(len(key), np.float32), compared, similarity, forbidden)
+
+
+def odds_against_return(tracklets: Tracklets, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Log odds (K,) against two tracklets so far apart in time being one person: the longer the gap, the more other
+    people there are that it could be, and few customers come back."""
+    later = np.maximum(tracklets.start_us[first], tracklets.start_us[second])
+    gap_s = (later - np.minimum(tracklets.end_us[first], tracklets.end_us[second])) / SECOND_US
+    return RETURN_ODDS * (1 - np.exp(-np.clip(gap_s, 0, None) / STAY_S))
 
 
 def similarity_of(
@@ -138,7 +154,7 @@ def similarity_of(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cosine (K,) of pairs, NaN where a side has no embedding, and the poorer side's quality (K,)."""
     similarity = products(embedding, first, second)
-    quality = np.minimum(weight[first], weight[second])
+    quality = np.minimum(weight[first], weight[second]).astype(np.float32)
     similarity[quality <= 0] = np.nan
     return similarity, quality
 
@@ -185,12 +201,7 @@ def link_confidence(group: np.ndarray, embedded: np.ndarray, edges: Edges, unlik
     count = len(group)
     size = np.bincount(group, minlength=count).astype(float)
     known = np.bincount(group, weights=embedded, minlength=count)
-    node = np.concatenate([edges.first, edges.second])
-    other = group[np.concatenate([edges.second, edges.first])]
-    key, inverse = np.unique(node * count + other, return_inverse=True)
-    sums = [np.bincount(inverse, weights=np.tile(v, 2), minlength=len(key))
-            for v in (edges.evidence, edges.pairs, edges.compared, edges.similarity, edges.forbidden)]  # fmt: skip
-    node, other = key // count, key % count
+    node, other, sums = _towards_groups(group, edges)
     own = group[node] == other
     pairs, comparable = size[other] - own, (known[other] - own * embedded[node]) * embedded[node]
     score = mean_evidence(Edges(node, other, *sums), np.maximum(pairs, 1), comparable, unlike, absent)
@@ -201,6 +212,27 @@ def link_confidence(group: np.ndarray, embedded: np.ndarray, edges: Edges, unlik
     alone = size[group] == 1
     inside = np.where(np.isfinite(inside), inside, 0.0)
     return expit(np.where(alone, -outside, inside - np.maximum(outside, 0.0)))
+
+
+def _towards_groups(group: np.ndarray, edges: Edges) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """Edges summed by tracklet and group: only of the tracklet's own group and of groups that something speaks for."""
+    count = len(group)
+    first, second = edges.first.astype(np.int64), edges.second.astype(np.int64)
+    telling = (edges.evidence > 0) | (group[first] == group[second])
+    key = np.concatenate(
+        [first[telling] * count + group[second[telling]], second[telling] * count + group[first[telling]]]
+    )
+    wanted = np.unique(key)
+    rows, places = [], []
+    for one, two in ((first, second), (second, first)):
+        key = one * count + group[two]
+        place = np.minimum(np.searchsorted(wanted, key), max(len(wanted) - 1, 0))
+        chosen = np.flatnonzero(wanted[place] == key) if len(wanted) else np.zeros(0, np.int64)
+        rows.append(chosen)
+        places.append(place[chosen])
+    row, place = np.concatenate(rows), np.concatenate(places)
+    sums = [np.bincount(place, weights=getattr(edges, name)[row], minlength=len(wanted)) for name in FIELDS[2:]]
+    return wanted // count, wanted % count, sums
 
 
 def number_people(group: np.ndarray, tracklets: Tracklets, least_seen_s: float) -> np.ndarray:

@@ -135,7 +135,7 @@ def unconstrained(case: Case, looks: Appearance) -> np.ndarray:
     places = evidence_of_places(case.tracklets, case.places, FloorModel())
     places = replace(places, forbidden=np.zeros(len(places.first), bool))
     alike = look_alike_pairs(embedding, weight, -1.0, len(weight))
-    edges = pair_evidence(places, alike, embedding, weight, looks)
+    edges = pair_evidence(places, alike, embedding, weight, looks, case.tracklets)
     lifetimes = lifetimes_of(case.tracklets, case.places, case.doors)
     group = Grouping(embedding, weight, edges, looks, lifetimes).join()
     return number_people(group, case.tracklets, 1.0)
