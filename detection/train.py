@@ -22,7 +22,7 @@ def train_detector(recipe: TrainingRecipe | str | Path, *, resume: bool = False)
     """Train as the recipe says; returns the weights (`last.pt`, moving average, a scratch file: see `export`).
 
     `resume`: go on after the last finished epoch of the run in the recipe's folder; without a checkpoint there it
-    starts anew. Raises RecipeError, StartWeightsError.
+    starts anew, and a run that is finished is left as it is. Raises RecipeError, StartWeightsError.
     """
     recipe = recipe if isinstance(recipe, TrainingRecipe) else load_recipe(recipe)
     import_ultralytics()  # first, so that it reports and installs nothing
@@ -30,6 +30,10 @@ def train_detector(recipe: TrainingRecipe | str | Path, *, resume: bool = False)
 
     data = prepare_data(recipe)
     last = recipe.folder / "training" / "weights" / "last.pt"
+    finished = recipe.folder / "training" / "finished"
+    if resume and finished.is_file() and last.is_file():
+        return last
+    finished.unlink(missing_ok=True)
     schedule = recipe.schedule
     settings: dict[str, Any] = {
         "task": "detect",
@@ -68,6 +72,7 @@ def train_detector(recipe: TrainingRecipe | str | Path, *, resume: bool = False)
         settings.update(_start(recipe, data))
     trainer = PersonTrainer(schedule, settings)
     trainer.train()
+    finished.touch()
     return Path(trainer.last)
 
 

@@ -52,6 +52,7 @@ def test_trains_stops_and_goes_on(recipe, monkeypatch):
     weights = train_detector(recipe, resume=True)
     assert seen == [0, 1], "the second run went on after the first epoch"
     assert weights.is_file() and weights.name == "last.pt"
+    assert train_detector(recipe, resume=True).samefile(weights) and seen == [0, 1], "finished: nothing is done again"
 
 
 def test_start_weights_that_are_not_there(recipe):
