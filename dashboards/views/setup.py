@@ -264,11 +264,11 @@ def _pair_table(store: StoreConfig, draft: Draft, camera: Any, pairs: list[dict[
         hide_index=True,
         num_rows="dynamic",
         column_config={
-            "Point": number(disabled=True, width="small"),
-            "Pixel x": number(format="%.1f", min_value=0.0),
-            "Pixel y": number(format="%.1f", min_value=0.0),
-            "Floor x (m)": number(format="%.2f", min_value=-1.0, max_value=store.floor.width_m + 1),
-            "Floor y (m)": number(format="%.2f", min_value=-1.0, max_value=store.floor.depth_m + 1),
+            "Point": number(disabled=True, width=50),
+            "Pixel x": number(format="%.1f", min_value=0.0, width=70),
+            "Pixel y": number(format="%.1f", min_value=0.0, width=70),
+            "Floor x (m)": number(format="%.2f", min_value=-1.0, max_value=store.floor.width_m + 1, width=80),
+            "Floor y (m)": number(format="%.2f", min_value=-1.0, max_value=store.floor.depth_m + 1, width=80),
         },
     )
     fresh = [

@@ -9,12 +9,19 @@ from datetime import date
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from flows.config import load_store
 from flows.lake import Lake
+from flows.places import zones_of
+from flows.schemas import from_columns
 from flows.simulate import DemoLake
+from flows.stores import DEMO
+from flows.visits import zone_visits
+from flows.zone_counts import zone_counts
+from tests.dashboards.conftest import OPEN_PAGE
 
 Open = Callable[..., AppTest]
 
@@ -218,3 +225,55 @@ def test_set_up_shows_the_calibration_error(page: Open) -> None:
     test = page("setup", store="kiez", part="Calibration")
     assert metrics(test)["Error on the floor"].endswith("cm")
     assert float(metrics(test)["Error on the floor"].split()[0]) < 2
+
+
+@pytest.fixture
+def minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lake with the bundled demo's minute: its true places through the metrics, as if a recording had been read."""
+    store, truth = load_store(DEMO), DEMO.parent / "truth"
+    places = pd.read_parquet(truth / "positions.parquet")
+    time_us = places["time_us"]
+    people = places.rename(columns={"x_m": "x", "y_m": "y"}).assign(plane="floor")
+    roles = places.drop_duplicates("person_id").set_index("person_id")["role"]
+    doors = pd.read_parquet(truth / "footfall.parquet").rename(columns={"time_us": "time"})
+    window = (int(time_us.min()), int(time_us.max()))
+    visits = zone_visits(people, zones_of(store), window)
+    span = {"seconds_expected": 60.0, "seconds_seen": 60.0, "seconds_missing": 0.0, "frames": 300, "gaps": []}
+    run = {
+        "run_id": "r",
+        "started": window[1],
+        "finished": window[1] + 30_000_000,
+        "code_version": "0",
+        "config_sha256": "0",
+        "models": [{"name": "detector", "sha256": "ab"}],
+        "simulated": False,
+        "problems": ["west: a word"],
+        "cameras": [{"camera": camera.id, **span} for camera in store.cameras],
+        "stage_seconds": {"chunks": 20.0},
+    }
+    tables = {
+        "visits": visits,
+        "zone_counts": zone_counts(visits, zones_of(store), window),
+        "footfall": doors.assign(role=doors["person_id"].map(roles), entrance="main"),
+        "runs": from_columns("runs", {name: [value] for name, value in run.items()}),
+    }
+    Lake(str(tmp_path / "lake")).write_day(store.id, "2025-03-14", tables)
+    monkeypatch.setenv("AISLEFLOW_LAKE", str(tmp_path / "lake"))
+    monkeypatch.delenv("AISLEFLOW_STORES", raising=False)
+
+
+@pytest.mark.parametrize("name", ["today", "zones", "floor", "chain", "quality", "setup"])
+def test_a_minute_of_video_fills_every_page(name: str, minute: None) -> None:
+    test = AppTest.from_string(OPEN_PAGE.format(name), default_timeout=120).run()
+    assert not test.exception, test.exception[0].message
+    assert not any("Simulated" in one.value for one in test.markdown)
+    if name == "today":
+        assert metrics(test)["Footfall"] == "6" and metrics(test)["Peak occupancy"] != "-"
+        assert len(chart(test, "occupancy")["data"][-1]["x"]) >= 1
+
+
+def test_set_up_shows_a_camera_picture_of_the_demo(minute: None) -> None:
+    test = AppTest.from_string(OPEN_PAGE.format("setup"), default_timeout=120)
+    test.query_params["part"], test.query_params["camera"] = "Calibration", "west"
+    test.run()
+    assert not test.exception and "No picture" not in said(test)
