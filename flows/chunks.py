@@ -129,7 +129,7 @@ def cut_camera_day(
 
 def _pieces(from_us: int, file: RecordedFile, day_end_us: int, step_us: int) -> Iterator[tuple[int, int | None]]:
     if file.end_us is None:
-        yield from_us, day_end_us if file.start_us < day_end_us else None
+        yield from_us, None  # read to its end, on the day it begins: nobody knows where midnight is in it
         return
     end_us = min(file.end_us, day_end_us)
     while from_us < end_us:

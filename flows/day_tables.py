@@ -23,6 +23,11 @@ from reid.embedder import Embedder
 from reid.identities import Identities, Samples, Tracklets, link
 
 
+LEAST_SEEN_S, LEAST_SEEN_ALONE_S = 3.0, 1.0
+"""Seconds a person must be seen in all. On a shared floor a brief track that joins nobody is mostly a piece of somebody
+who is counted already; in the picture of a camera by itself people cross in two or three seconds."""
+
+
 def people_of(config: StoreConfig, tracks: Sequence[CameraTracks], embedder: Embedder) -> pd.DataFrame:
     """Join all cameras' tracks into people: the lake's table `identities`."""
     tracklets = Tracklets(
@@ -46,7 +51,13 @@ def people_of(config: StoreConfig, tracks: Sequence[CameraTracks], embedder: Emb
     )
     doors = [gate.line for gate in config.entrances if gate.camera is None]
     threshold = embedder.threshold if config.reid.threshold is None else config.reid.threshold
-    found: Identities = link(tracklets, samples, threshold=threshold, doors=np.array(doors) if doors else None)
+    found: Identities = link(
+        tracklets,
+        samples,
+        threshold=threshold,
+        doors=np.array(doors) if doors else None,
+        least_seen_s=LEAST_SEEN_S if any(track.calibrated for track in tracks) else LEAST_SEEN_ALONE_S,
+    )
     known = found.person_id > 0
     return pd.DataFrame(
         {

@@ -51,8 +51,9 @@ class _CameraBar:
         return lambda _, time_us: self._show(self._done_s + (time_us - chunk.from_us) / SECOND)
 
     def finished(self, chunk: Chunk) -> None:
-        self._done_s += chunk.seconds or 0
-        self._show(self._done_s)
+        if chunk.seconds is not None:
+            self._done_s += chunk.seconds
+            self._show(self._done_s)
 
     def _show(self, seconds: float) -> None:
         whole = "" if self._total is None else f"/{self._total:.0f}"
