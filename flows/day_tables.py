@@ -22,7 +22,6 @@ from flows.zone_counts import zone_counts
 from reid.embedder import Embedder
 from reid.identities import Identities, Samples, Tracklets, link
 
-
 LEAST_SEEN_S, LEAST_SEEN_ALONE_S = 3.0, 1.0
 """Seconds a person must be seen in all. On a shared floor a brief track that joins nobody is mostly a piece of somebody
 who is counted already; in the picture of a camera by itself people cross in two or three seconds."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import date
 from pathlib import Path
 
@@ -80,12 +81,11 @@ def test_all_mistakes_are_told_at_once_with_their_lines(store):
 
 def test_a_calibration_that_does_not_fit_states_its_error(store):
     def change(data):
-        data["cameras"][0]["calibration"]["points"][0]["floor"] = [9.0, 8.0]
+        data["cameras"][0]["calibration"]["points"][0]["floor"] = [3.4, 3.4]
 
     (line,) = problems(store(change))
     assert "cameras[0]" in line
-    assert " m" in line
-    assert any(character.isdigit() for character in line.split("calibration")[-1])
+    assert re.search(r"reprojection error \d+\.\d+ m", line), line
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def own_store(tmp_path: Path):
 
 def test_all_mistakes_at_once_exit_2_and_nothing_written(own_store, tmp_path, capfd):
     def change(data):
-        data["cameras"][0]["calibration"]["points"][0]["floor"] = [9.0, 8.0]
+        data["cameras"][0]["calibration"]["points"][0]["floor"] = [3.4, 3.4]
         data["zones"][0]["polygon"] = [[0, 0], [2, 2], [2, 0], [0, 2]]
         data["detector"]["model"] = "no-such-model"
 
