@@ -131,7 +131,7 @@ class Grouping:
 
     def _merge(self, kept: np.ndarray, gone: np.ndarray, score: np.ndarray) -> np.ndarray:
         """Put each of `gone` into its `kept`; returns the scores of the new edges."""
-        names = np.arange(self.count, dtype=np.int32)
+        names: np.ndarray = np.arange(self.count, dtype=np.int32)
         names[gone] = kept
         self.group = names[self.group]
         self.size[kept] += self.size[gone]
