@@ -75,13 +75,16 @@ class CameraTracks:
     timestamps: str
 
 
-def track_camera_day(
-    camera: Camera, files: Sequence[Path], dimension: int, fixtures: Sequence[Fixture] = ()
-) -> CameraTracks:
-    """Track a camera's day from its chunks' files, given in order of time.
+@dataclass(frozen=True)
+class Shop:
+    """What of the shop helps to place people: floor (width, depth) in metres, and fixtures that hide feet."""
 
-    `dimension` is the embeddings' length; `fixtures` of the store help to tell where feet are hidden.
-    """
+    floor_size: tuple[float, float]
+    fixtures: tuple[Fixture, ...] = ()
+
+
+def track_camera_day(camera: Camera, files: Sequence[Path], dimension: int, shop: Shop | None = None) -> CameraTracks:
+    """Track a camera's day from its chunks' files, given in order of time. `dimension`: the embeddings' length."""
     content = _join([_rescaled(read_chunk(path, dimension), camera.image_size) for path in files], dimension)
     keep = _unmasked(camera, content.boxes)
     boxes, scores = content.boxes[keep], content.scores[keep]
@@ -90,17 +93,17 @@ def track_camera_day(
     track_id = np.full(len(content.boxes), -1, np.int64)
     if keep.any():
         track_id[keep] = np.concatenate(track(content.frame_us, frames, fps=camera.sampling_fps))
-    return _tracks(camera, content, track_id, fixtures)
+    return _tracks(camera, content, track_id, shop)
 
 
-def _tracks(camera: Camera, content: ChunkContent, track_id: np.ndarray, fixtures: Sequence[Fixture]) -> CameraTracks:
+def _tracks(camera: Camera, content: ChunkContent, track_id: np.ndarray, shop: Shop | None) -> CameraTracks:
     rows = np.flatnonzero(track_id > 0)
     rows = rows[np.lexsort((content.frame[rows], track_id[rows]))]
     times = content.frame_us[content.frame[rows]]
     ids, first, samples = np.unique(track_id[rows], return_index=True, return_counts=True)
     last = first + samples - 1
     embedding, quality = _mean_embeddings(content, rows, first, samples)
-    xy, sigma_m = _places(camera, content.boxes[rows], track_id[rows], fixtures)
+    xy, sigma_m = _places(camera, content.boxes[rows], track_id[rows], shop)
     observed = observed_spans(content.frame_us, camera.sampling_fps)
     return CameraTracks(
         camera=camera.id,
@@ -127,7 +130,7 @@ def _tracks(camera: Camera, content: ChunkContent, track_id: np.ndarray, fixture
 
 
 def _places(
-    camera: Camera, boxes: np.ndarray, track_id: np.ndarray, fixtures: Sequence[Fixture]
+    camera: Camera, boxes: np.ndarray, track_id: np.ndarray, shop: Shop | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where the people stand and how sure that is.
 
@@ -140,7 +143,8 @@ def _places(
     pose = calibration.pose()
     if pose is None:
         return calibration.to_floor(foot_points(boxes)), np.full(len(boxes), FOOT_SIGMA_M)
-    places = locate(boxes, track_id, pose, calibration.image_size, fixtures)
+    fixtures, size = (shop.fixtures, shop.floor_size) if shop else ((), None)
+    places = locate(boxes, track_id, pose, calibration.image_size, fixtures, size)
     return places.xy, places.sigma_m
 
 

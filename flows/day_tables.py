@@ -49,11 +49,12 @@ def people_of(config: StoreConfig, tracks: Sequence[CameraTracks], embedder: Emb
         sigma_m=np.concatenate([t.sigma_m for t in tracks]),
     )
     doors = [gate.line for gate in config.entrances if gate.camera is None]
-    threshold = embedder.threshold if config.reid.threshold is None else config.reid.threshold
+    threshold, slope = same_person_odds(embedder, config)
     found: Identities = link(
         tracklets,
         samples,
         threshold=threshold,
+        slope=slope,
         doors=np.array(doors) if doors else None,
         least_seen_s=LEAST_SEEN_S if any(track.calibrated for track in tracks) else LEAST_SEEN_ALONE_S,
     )
@@ -66,6 +67,17 @@ def people_of(config: StoreConfig, tracks: Sequence[CameraTracks], embedder: Emb
             "confidence": found.confidence[known],
         }
     )
+
+
+def same_person_odds(embedder: Embedder, config: StoreConfig) -> tuple[float, float]:
+    """Cosine at which a pair is as likely one person as two, and the log odds a unit of cosine.
+
+    Both come from the logistic fit that is stored with the weights; a store may set the cosine itself.
+    """
+    calibration = embedder.config.calibration
+    slope = calibration["slope"]
+    even = -calibration["offset"] / slope
+    return (even if config.reid.threshold is None else config.reid.threshold), slope
 
 
 def day_tables(

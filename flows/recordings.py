@@ -66,7 +66,9 @@ def describe_template(config: StoreConfig, folder: Path, camera: Camera, day: da
 
 
 def _resolved(template: str, folder: Path) -> str:
-    return template if "://" in template or Path(template).is_absolute() else str(folder / template)
+    if "://" in template:
+        return template
+    return str(folder.absolute() / template)  # an absolute template stays; paths that a glob finds are absolute
 
 
 def _dated(template: str, day: date) -> str:

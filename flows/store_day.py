@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from detection.place import Fixture
-from flows.camera_day import track_camera_day
+from flows.camera_day import Shop, track_camera_day
 from flows.chunks import embedder_of
 from flows.day_summary import DaySummary, summarise
 from flows.day_tables import day_tables, people_of
@@ -38,13 +38,15 @@ def finish_store_day(plan: Plan, files: Sequence[Path]) -> DaySummary:
 
     config = plan.config
     embedder = embedder_of(config.reid)
-    fixtures = [Fixture(np.array(fixture.polygon), fixture.height_m) for fixture in config.floor.fixtures]
+    floor = config.floor
+    fixtures = tuple(Fixture(np.array(fixture.polygon), fixture.height_m) for fixture in floor.fixtures)
+    shop = Shop((floor.width_m, floor.depth_m), fixtures)
     tracks = [
         track_camera_day(
             camera,
             [file for file, chunk in zip(files, plan.chunks, strict=True) if chunk.camera == camera.id],
             embedder.dimension,
-            fixtures,
+            shop,
         )
         for camera in config.cameras
     ]

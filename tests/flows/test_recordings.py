@@ -35,6 +35,15 @@ def test_the_name_gives_camera_and_start_in_the_stores_time(find, tmp_path):
     assert (file.camera, file.start_us, file.end_us) == ("west", NINE_UTC, NINE_UTC + 2_000_000)
 
 
+def test_a_store_given_by_a_relative_path_finds_its_recordings(tmp_path, monkeypatch):
+    write_clip(tmp_path / "west/2025-03-14_10-00-00.mp4")
+    data = yaml.safe_load(DEMO.read_text()) | {"recordings": {"path": "{camera}/%Y-%m-%d_%H-%M-%S.mp4"}}
+    (tmp_path / "store.yaml").write_text(yaml.safe_dump(data))
+    monkeypatch.chdir(tmp_path)
+    config = load_store("store.yaml")
+    assert len(find_camera_day(config, Path("store.yaml").parent, config.cameras[1], DAY).files) == 1
+
+
 def test_a_recorder_may_have_a_clock_of_its_own(find, tmp_path):
     write_clip(tmp_path / "west-20250314T090000.mp4")
     (file,) = find("{camera}-%Y%m%dT%H%M%S.mp4", clock="UTC").files
