@@ -96,16 +96,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     )
     try:
         _wait_for(f"http://127.0.0.1:{port}/api/health", 90, log)
-        yield Server(environment, folder)
+        running = Server(environment, folder)
+        for command in (("work-pool", "create", "aisleflow", "--type", "process"), ("--no-prompt", "deploy", "--all")):
+            done = running.prefect(*command)
+            assert done.returncode == 0, done.stdout
+        yield running
     finally:
         _end(process)
 
 
 def test_deploy_worker_run_and_the_lake_holds_the_day(server: Server):
-    made = server.prefect("work-pool", "create", "aisleflow", "--type", "process")
-    assert made.returncode == 0, made.stdout
-    deployed = server.prefect("--no-prompt", "deploy", "--all")
-    assert deployed.returncode == 0, deployed.stdout
     assert "store-day/nightly" in server.prefect("deployment", "ls").stdout
 
     log = server.folder / "worker.log"
@@ -126,8 +126,6 @@ def test_deploy_worker_run_and_the_lake_holds_the_day(server: Server):
 
 
 def test_the_schedule_runs_at_half_past_two_of_the_stores_clock(server: Server):
-    if "store-day/nightly" not in server.prefect("deployment", "ls").stdout:
-        assert server.prefect("--no-prompt", "deploy", "--all").returncode == 0
     shown = server.prefect("deployment", "inspect", "store-day/nightly").stdout
     assert "30 2 * * *" in shown
     assert "Europe/Berlin" in shown

@@ -41,7 +41,7 @@ def test_stages_are_of_the_size_that_the_body_gives(size):
     with torch.device("meta"):
         for body in ("resnet18", "mobilenet_v2"):
             network = build_network(body, "rgasc", size)
-            assert network(torch.zeros(1, 3, *size)).f.shape == (1, network.dimension)
+            assert network(torch.zeros(2, 3, *size)).f.shape == (2, network.dimension)
 
 
 @pytest.mark.parametrize(
