@@ -25,6 +25,7 @@ check: .venv/installed
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@$(BIN)/opt_in_out --opt_out >/dev/null 2>&1 || true  # OpenVINO's telemetry
 	@touch $@
 
 # libgl1 and libegl1 are what OpenCV and the renderer load; chromium is for the tests that open pages.

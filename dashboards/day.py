@@ -80,8 +80,9 @@ def step_minutes(view: View) -> int:
     """Length of the steps a day is drawn in: quarter-hours for a day, minutes for a short recording."""
     seen = queries.zone_series(view.scope, 1)
     observed = pd.Series(dtype=object) if seen is None else seen.loc[seen["coverage"] > 0, "time"]
-    length = (observed.max() - observed.min()).total_seconds() / 60 if len(observed) else 0
-    return 1 if 0 < length < 120 else STEP_MINUTES
+    if not len(observed):
+        return STEP_MINUTES
+    return 1 if (observed.max() - observed.min()).total_seconds() < 7200 else STEP_MINUTES
 
 
 def open_density(store: StoreConfig, scope: Scope) -> float:

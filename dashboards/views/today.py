@@ -65,6 +65,7 @@ def _occupancy(view: View, before: Scope) -> None:
         st.info("Nothing was observed on this day.", icon=":material/visibility_off:")
         return
     half = minutes / 120
+    mode = "lines" if len(steps) > 2 else "lines+markers"  # a line needs two ends to show
     low, high = clock.span(steps["elapsed"].to_numpy(), steps["elapsed"].to_numpy() + minutes / 60)
     figure = go.Figure()
     charts.shade(figure, charts.closed_spans(clock, low, high), theme.CLOSED, "closed")
@@ -86,7 +87,7 @@ def _occupancy(view: View, before: Scope) -> None:
         x=steps["elapsed"] + half,
         y=steps["peak"],
         name="Peak of the step",
-        mode="lines",
+        mode=mode,
         line={"color": theme.ORANGE, "width": 1.2},
         hovertemplate="%{y:.0f} people",
     )
@@ -94,7 +95,7 @@ def _occupancy(view: View, before: Scope) -> None:
         x=steps["elapsed"] + half,
         y=steps["mean"],
         name=f"Mean of {minutes} min",
-        mode="lines",
+        mode=mode,
         fill="tozeroy",
         line={"color": theme.BLUE, "width": 2.2},
         fillcolor="rgba(0,114,178,0.16)",
