@@ -39,7 +39,12 @@ class _Boxes:
 
 
 def track(
-    times_us: np.ndarray, detections: Sequence[Detections], *, fps: float, patience_s: float = 2.0
+    times_us: np.ndarray,
+    detections: Sequence[Detections],
+    *,
+    fps: float,
+    patience_s: float = 2.0,
+    new_track_score: float = HIGH_SCORE,
 ) -> list[np.ndarray]:
     """Track number of every detection of one camera.
 
@@ -50,9 +55,10 @@ def track(
 
     Args:
         times_us: int64 (F,), UTC microseconds of the frames, increasing.
-        detections: people of each frame; scores below 0.25 only continue tracks, those up to 0.1 are left out.
+        detections: people of each frame; scores below `new_track_score` only continue tracks, up to 0.1 are left out.
         fps: nominal sampled frames per second.
         patience_s: longest time without a detection that a track survives; at 10 frames/s, 0.1 s bridges one miss.
+        new_track_score: lowest score that starts a track and takes part in the first association.
 
     Returns:
         For each frame int64 (N_f,): track numbers from 1 in order of first appearance, or -1. The same input gives
@@ -71,7 +77,7 @@ def track(
             f"a patience of {patience_s} s does not cover one missed frame at {fps} frames/s, so one missed detection"
             " would make a new person; raise the patience or the frame rate"
         )
-    camera = _Camera(fps, patience_s)
+    camera = _Camera(fps, patience_s, new_track_score)
     numbers = [camera.step(int(time_us), found) for time_us, found in zip(times_us, detections, strict=True)]
     return _renumber(numbers, camera.confirmed)
 
@@ -79,14 +85,14 @@ def track(
 class _Camera:
     """ByteTrack by the clock: its own patience, which counts calls, is set out of reach and tracks end by time."""
 
-    def __init__(self, fps: float, patience_s: float) -> None:
+    def __init__(self, fps: float, patience_s: float, new_track_score: float) -> None:
         import_ultralytics()
         from ultralytics.trackers.byte_tracker import BYTETracker
 
         options = SimpleNamespace(
-            track_high_thresh=HIGH_SCORE,
+            track_high_thresh=new_track_score,
             track_low_thresh=LOW_SCORE,
-            new_track_thresh=HIGH_SCORE,
+            new_track_thresh=new_track_score,
             track_buffer=sys.maxsize,
             match_thresh=MATCH_COST,
             fuse_score=True,

@@ -83,8 +83,13 @@ class Shop:
     fixtures: tuple[Fixture, ...] = ()
 
 
-def track_camera_day(camera: Camera, files: Sequence[Path], dimension: int, shop: Shop | None = None) -> CameraTracks:
-    """Track a camera's day from its chunks' files, given in order of time. `dimension`: the embeddings' length."""
+def track_camera_day(
+    camera: Camera, files: Sequence[Path], dimension: int, shop: Shop | None = None, confidence: float = 0.25
+) -> CameraTracks:
+    """Track a camera's day from its chunks' files, given in order of time. `dimension`: the embeddings' length.
+
+    Boxes with a score under `confidence` start no track.
+    """
     content = _join([_rescaled(read_chunk(path, dimension), camera.image_size) for path in files], dimension)
     keep = _unmasked(camera, content.boxes)
     boxes, scores = content.boxes[keep], content.scores[keep]
@@ -92,7 +97,9 @@ def track_camera_day(camera: Camera, files: Sequence[Path], dimension: int, shop
     frames = [Detections(boxes[start:end], scores[start:end]) for start, end in pairwise(bounds)]
     track_id = np.full(len(content.boxes), -1, np.int64)
     if keep.any():
-        track_id[keep] = np.concatenate(track(content.frame_us, frames, fps=camera.sampling_fps))
+        track_id[keep] = np.concatenate(
+            track(content.frame_us, frames, fps=camera.sampling_fps, new_track_score=confidence)
+        )
     return _tracks(camera, content, track_id, shop)
 
 

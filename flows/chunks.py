@@ -105,7 +105,8 @@ def cut_camera_day(
     detector, reid = detector_of(config.detector), embedder_of(config.reid)
     chunks, done_us = [], window[0]
     for file in found.files:
-        content = _content_hash(file.path, os.stat(file.path).st_mtime_ns, os.stat(file.path).st_size)
+        found_file = os.stat(file.path)
+        content = _content_hash(file.path, found_file.st_mtime_ns, found_file.st_size)
         for from_us, to_us in _pieces(max(file.start_us, done_us), file, window[1], chunk_s * SECOND):
             chunks.append(
                 Chunk(

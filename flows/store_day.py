@@ -47,6 +47,7 @@ def finish_store_day(plan: Plan, files: Sequence[Path]) -> DaySummary:
             [file for file, chunk in zip(files, plan.chunks, strict=True) if chunk.camera == camera.id],
             embedder.dimension,
             shop,
+            config.detector.confidence,
         )
         for camera in config.cameras
     ]
