@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from pathlib import Path
 
@@ -36,13 +36,19 @@ def write_clip(
     options: dict[str, str] | None = None,
     b_frames: int = 2,
     creation_time: str | None = None,
+    size: tuple[int, int] = (160, 96),
+    picture: Callable[[int], np.ndarray] | None = None,
 ) -> Path:
-    """A clip with a frame at each presentation stamp, a key frame every 10."""
+    """A clip with a frame at each presentation stamp, a key frame every 10.
+
+    `picture(n)` gives frame n as uint8 RGB (H, W, 3); left out, it shows its number.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w", options=options or {}) as container:
         if creation_time:
             container.metadata["creation_time"] = creation_time
         stream = container.add_stream(codec, rate=10)
-        stream.width, stream.height, stream.pix_fmt = 160, 96, "yuv420p"
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
         stream.time_base = stream.codec_context.time_base = time_base
         stream.codec_context.gop_size = 10
         if codec == "libvpx":
@@ -50,7 +56,8 @@ def write_clip(
         if codec == "libx264":
             stream.codec_context.max_b_frames = b_frames
         for number, stamp in enumerate(stamps):
-            frame = av.VideoFrame.from_ndarray(numbered_picture(number), format="rgb24")
+            image = picture(number) if picture else numbered_picture(number, size)
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts, frame.time_base = stamp, time_base
             container.mux(stream.encode(frame))
         container.mux(stream.encode())

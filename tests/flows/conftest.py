@@ -11,6 +11,7 @@ from flows.day_summary import DaySummary
 from flows.plan import Plan, plan_store_day
 from flows.preflight import preflight
 from flows.stores import DEMO
+from tests.flows.painted import HueEmbedder, PaintedDetector, PaintedStore
 
 
 @dataclass(frozen=True)
@@ -33,3 +34,11 @@ def demo_day(tmp_path_factory: pytest.TempPathFactory) -> ProcessedDay:
     choices = (plan.config.detector, plan.config.reid)
     files = [process_chunk(chunk, plan.work, choices) for chunk in plan.chunks]
     return ProcessedDay(lake, plan, files, finish_store_day(plan, files))
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PaintedStore:
+    """A store of painted people, whose networks are never wrong."""
+    monkeypatch.setattr("flows.chunks._load_detector", lambda *_: PaintedDetector())
+    monkeypatch.setattr("flows.chunks._load_embedder", lambda *_: HueEmbedder())
+    return PaintedStore(tmp_path)
