@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 PART = "part-0.parquet"
 CONTENT_KEY = b"aisleflow.content"
@@ -35,7 +35,8 @@ class StoredTable:
 
 @dataclass(frozen=True)
 class DayManifest:
-    """What a store-day consists of. `commit` changes when any table does; `absent` says why a table is missing."""
+    """What a store-day consists of. `commit` changes when any table does; `absent` says why a table is missing;
+    `numbers` holds its headline numbers by role filter (`flows.rollup.day_numbers`)."""
 
     store: str
     date: str
@@ -43,6 +44,7 @@ class DayManifest:
     staged: str
     tables: Mapping[str, StoredTable]
     absent: Mapping[str, str] = field(default_factory=dict)
+    numbers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def read_manifest(data: bytes) -> DayManifest:

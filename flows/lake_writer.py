@@ -26,9 +26,13 @@ from flows.lake_layout import (
     read_manifest,
     staged_path,
 )
+from flows.rollup import SOURCES, day_numbers, zone_quarters
 from flows.schemas import TABLES, SchemaError, conform
 
 ROW_GROUP = 131_072
+ROW_GROUPS = {"zone_counts": 16_384}
+"""Rows in a group, where fewer than usual let a reader leave out the other role filter and most of the zones."""
+
 DELETING = "deleting"
 WRITERS = 4
 
@@ -51,19 +55,24 @@ class DayWriter:
         unknown = sorted(set(tables) - set(ready))
         if unknown:
             raise SchemaError(f"there is no table {unknown[0]!r} in the lake; the tables are {', '.join(TABLES)}")
-        return self._commit(ready, {}, dict(absent or {}))
+        return self._commit(_with_quarters(ready), {}, dict(absent or {}), day_numbers(ready))
 
     def replace(self, tables: Mapping[str, pa.Table | pd.DataFrame | None], reason: str = "") -> DayManifest:
-        """Replace or (None) remove some tables of the day; the others stay as they are."""
+        """Replace or (None) remove some tables of the day; the others stay as they are.
+
+        The day's headline numbers stay too, unless all tables that they are made of are given: who is taken out of the
+        rows is not taken out of the totals.
+        """
         self.recover()
         before = self._manifest()
         if before is None:
             raise LakeError(f"{self._files.root} has no {self.store} {self.day}; process the day first")
-        ready = {name: conform(name, table) for name, table in tables.items() if table is not None}
-        kept = {name: table for name, table in before.tables.items() if name not in tables}
+        ready = _with_quarters({name: conform(name, table) for name, table in tables.items() if table is not None})
+        kept = {name: table for name, table in before.tables.items() if name not in tables and name not in ready}
         absent = {name: why for name, why in before.absent.items() if name not in ready}
         absent |= {name: reason for name, table in tables.items() if table is None}
-        return self._commit(ready, kept, absent)
+        numbers = day_numbers(ready) if all(name in tables for name in SOURCES) else before.numbers
+        return self._commit(ready, kept, absent, numbers)
 
     def delete(self) -> None:
         """Remove the day. Killed halfway, `recover` goes on with it."""
@@ -99,7 +108,11 @@ class DayWriter:
         return f"_staging/store={self.store}/date={self.day}"
 
     def _commit(
-        self, tables: Mapping[str, pa.Table], kept: Mapping[str, StoredTable], absent: Mapping[str, str]
+        self,
+        tables: Mapping[str, pa.Table],
+        kept: Mapping[str, StoredTable],
+        absent: Mapping[str, str],
+        numbers: Mapping[str, Mapping[str, Any]],
     ) -> DayManifest:
         self.recover()
         token = uuid.uuid4().hex
@@ -110,7 +123,7 @@ class DayWriter:
             stored = {name: stored[name] for name in TABLES if name in stored}
             contents = json.dumps({name: table.content for name, table in stored.items()})
             commit = hashlib.sha256(contents.encode()).hexdigest()[:32]
-            manifest = DayManifest(self.store, self.day, commit, token, stored, dict(sorted(absent.items())))
+            manifest = DayManifest(self.store, self.day, commit, token, stored, dict(sorted(absent.items())), numbers)
             self._files.sync([f"{self._staging}/{token}", self._staging])
             self._check()
             self._files.put(manifest_path(self.store, self.day), manifest_bytes(manifest))
@@ -160,6 +173,13 @@ class DayWriter:
         )
 
 
+def _with_quarters(tables: dict[str, pa.Table]) -> dict[str, pa.Table]:
+    """The tables with `zone_quarters`, made of zone_counts where that is among them."""
+    if "zone_counts" not in tables:
+        return tables
+    return tables | {"zone_quarters": conform("zone_quarters", zone_quarters(tables["zone_counts"]))}
+
+
 class _HashingFile:
     """A file for pyarrow to write to, that hashes and counts what goes through."""
 
@@ -194,7 +214,8 @@ def _write_parquet(table: pa.Table, file: Any) -> tuple[str, int]:
     sink = _HashingFile(file)
     sink.digest.update(table.schema.serialize())
     with pq.ParquetWriter(sink, table.schema, compression="zstd", version="2.6") as writer:
-        writer.write_table(table, row_group_size=ROW_GROUP)
+        name = (table.schema.metadata or {}).get(b"aisleflow.table", b"").decode()
+        writer.write_table(table, row_group_size=ROW_GROUPS.get(name, ROW_GROUP))
         content = sink.digest.hexdigest()
         writer.add_key_value_metadata({CONTENT_KEY.decode(): content})
     return content, sink.size

@@ -100,6 +100,10 @@ def _fields(dimension: int) -> dict[str, list[pa.Field]]:
             _field("dwell_s", real, "s", "exit - enter"),
             _field("truncated", pa.bool_(), "", "the video began or ended during the visit: the true dwell is longer"),
         ],
+        "groups": [
+            _person(),
+            _field("group_id", pa.int64(), "", "who came in and walks together; from 1, alone: a group of one"),
+        ],
         "footfall": [
             _person(),
             _role(),
@@ -120,6 +124,35 @@ def _fields(dimension: int) -> dict[str, list[pa.Field]]:
             _field("dwell_s", real, "person-seconds", "spent inside; null where unobserved", True),
             _field("density_mean", real, "people/m2", "occupancy_mean / area; null where the area is unknown", True),
             _field("coverage", real, "0..1", "share of the bucket that was observed"),
+        ],
+        "zone_quarters": [
+            _field("zone", pa.string(), "", "zone id of store.yaml"),
+            _field("role_filter", pa.string(), "", "shoppers (without staff) or all"),
+            _field("quarter_start", TIME, "UTC", "aligned to quarter-hours since the epoch"),
+            _field("observed_s", real, "s", "of the quarter-hour that was observed, times the share of the area"),
+            _field("bucket_s", whole, "s", "of the quarter-hour that was counted"),
+            _field("person_s", real, "person-seconds", "occupancy_mean * bucket_s * coverage, summed"),
+            _field("density_s", real, "people s/m2", "density_mean * bucket_s * coverage; null without an area", True),
+            _field("occupancy_max", whole, "people", "most people at one moment; null where unobserved", True),
+            _field("entries", whole, "people", "entered; null where unobserved", True),
+            _field("exits", whole, "people", "left; null where unobserved", True),
+            *(_field(f"level_{level}_s", real, "s", "observed at this Fruin level, by minute") for level in "abcdef"),
+        ],
+        "camera_views": [
+            _camera(),
+            _field("picture", pa.binary(), "PNG", "the day's median picture, small and grey: nobody who moves is in it"),
+            _field("samples", whole, "frames", "looked at"),
+            _field("brightness", real, "0..255", "mean of the picture"),
+            _field("sharpness", real, "", "mean absolute step between neighbouring pixels"),
+        ],
+        "checks": [
+            _field("check", pa.string(), "", "what was looked at; see flows/day_checks.py"),
+            _field("camera", pa.string(), "", "camera id; null: the whole store", True),
+            _field("value", real, "unit", "what was measured; null where it could not be", True),
+            _field("limit", real, "unit", "beyond it the day looks wrong", True),
+            _field("unit", pa.string(), "", "of value and limit"),
+            _field("wrong", pa.bool_(), "", "the day looks wrong"),
+            _field("said", pa.string(), "", "what was found, and what to do"),
         ],
         "runs": [
             _field("run_id", pa.string(), "", "of this processing"),
@@ -144,8 +177,12 @@ SORT_KEYS: dict[str, tuple[str, ...]] = {
     "tracklets": ("camera", "track_id"),
     "identities": ("camera", "track_id"),
     "visits": ("enter", "zone", "person_id", "exit"),
+    "groups": ("group_id", "person_id"),
     "footfall": ("time", "entrance", "person_id", "direction"),
-    "zone_counts": ("zone", "role_filter", "bucket_start"),
+    "zone_counts": ("role_filter", "zone", "bucket_start"),
+    "zone_quarters": ("role_filter", "zone", "quarter_start"),
+    "camera_views": ("camera",),
+    "checks": ("check", "camera", "said"),
     "runs": ("started", "run_id"),
 }
 """The order of rows in a file: the same rows make the same file."""
@@ -155,6 +192,7 @@ ALLOWED_VALUES = {
     ("footfall", "role"): ("shopper", "staff"),
     ("footfall", "direction"): ("in", "out"),
     ("zone_counts", "role_filter"): ("shoppers", "all"),
+    ("zone_quarters", "role_filter"): ("shoppers", "all"),
 }
 
 
