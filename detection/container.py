@@ -1,12 +1,14 @@
-"""Opening a video file and reading its header (PyAV)."""
+"""Opening a video, a file or an object at an fsspec URL, and reading its header (PyAV)."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import av
+import fsspec
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
@@ -14,6 +16,8 @@ from detection.timestamps import MICROSECONDS
 
 # Formats without any time of their own: the reader assumes a frame rate.
 RAW_FORMATS = frozenset({"h264", "hevc", "vvc", "m4v", "mpegvideo", "h263", "h261", "vc1", "obu", "rawvideo", "mjpeg"})
+REMOTE_BLOCK = 8 << 20
+"""Bytes that are fetched of an object at a time: some tens of seconds of video, one request."""
 
 
 class VideoError(ValueError):
@@ -60,13 +64,10 @@ def probe(path: str) -> VideoInfo:
 
 
 def open_video(path: str) -> tuple[InputContainer, VideoStream]:
+    """Open a video and its first picture stream. The caller closes the container. Raises VideoError."""
     name = os.path.basename(path)
-    if not os.path.isfile(path):
-        raise VideoError(f"{name}: no such file in {os.path.dirname(path) or '.'}")
-    if os.path.getsize(path) == 0:
-        raise VideoError(f"{name}: read 0 %: the file is empty")
     try:
-        container = av.open(path, metadata_errors="ignore")
+        container = av.open(_source(path), metadata_errors="ignore")
     except (av.FFmpegError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise VideoError(f"{name}: read 0 %: no video, or one whose index is cut off ({reason})") from None
@@ -82,6 +83,28 @@ def open_video(path: str) -> tuple[InputContainer, VideoStream]:
         raise VideoError(f"{name}: read 0 %: {problem}; convert it to H.264 in MP4", duration_s)
     assert stream is not None
     return container, stream
+
+
+def _source(path: str) -> Any:
+    """What PyAV opens: a path, or for an fsspec URL an object to seek in, of which only what is used is fetched.
+
+    Raises VideoError where there is nothing, or nothing in it.
+    """
+    name, source, size = os.path.basename(path), path, 0
+    try:
+        if "://" in path:
+            filesystem, place = fsspec.core.url_to_fs(path)
+            source = filesystem.open(place, "rb", block_size=REMOTE_BLOCK)
+            size = source.size
+        else:
+            size = os.path.getsize(path)
+    except FileNotFoundError:
+        raise VideoError(f"{name}: no such file in {os.path.dirname(path) or '.'}") from None
+    except OSError as error:
+        raise VideoError(f"{name}: read 0 %: it can't be read: {error}") from None
+    if size == 0:
+        raise VideoError(f"{name}: read 0 %: the file is empty")
+    return source
 
 
 def declared_seconds(container: InputContainer, stream: VideoStream) -> float | None:

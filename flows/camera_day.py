@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from detection.colours import COLOURS, GARMENTS
 from detection.detector import Detections
 from detection.floor import foot_points
-from detection.place import Fixture, locate
+from detection.place import Fixture, Places, locate
 from detection.tracker import track
 from detection.zones import points_in_polygon
 from flows.config import Camera
@@ -37,6 +39,7 @@ class ChunkContent:
     scores: np.ndarray
     quality: np.ndarray
     embedding: np.ndarray
+    colours: np.ndarray
     problems: tuple[str, ...]
     timestamps: str
     picture_size: tuple[int, int] | None
@@ -49,7 +52,9 @@ class CameraTracks:
     N sampled places of confirmed tracks, by track and time: `track_id` (from 1), `time_us`, `boxes` (N, 4) px of
     `image_size`, `score`, `xy` (N, 2) floor metres with standard deviation `sigma_m` (N,); where the camera is not
     calibrated `xy` is the foot point in pixels and `sigma_m` NaN. T tracks: `ids` with start, end, number of samples,
-    embedding (T, D), NaN where no crop was good enough, its mean quality, and whether the video cut the track off.
+    embedding (T, D), NaN where no crop was good enough, its mean quality, and whether the video cut the track off;
+    `colours` (T, 2, 11) of clothes (detection/colours.py), NaN where not measured; the person's `height_m` (T,) with
+    standard deviation `height_sigma_m`, NaN where the camera has no pose.
     `observed`: spans [from, to) in UTC microseconds in which there were pictures.
     """
 
@@ -67,6 +72,9 @@ class CameraTracks:
     samples: np.ndarray
     embedding: np.ndarray
     quality: np.ndarray
+    colours: np.ndarray
+    height_m: np.ndarray
+    height_sigma_m: np.ndarray
     truncated_start: np.ndarray
     truncated_end: np.ndarray
     observed: tuple[Span, ...]
@@ -84,7 +92,7 @@ class Shop:
 
 
 def track_camera_day(
-    camera: Camera, files: Sequence[Path], dimension: int, shop: Shop | None = None, confidence: float = 0.25
+    camera: Camera, files: Sequence[str | Path], dimension: int, shop: Shop | None = None, confidence: float = 0.25
 ) -> CameraTracks:
     """Track a camera's day from its chunks' files, given in order of time. `dimension`: the embeddings' length.
 
@@ -109,8 +117,8 @@ def _tracks(camera: Camera, content: ChunkContent, track_id: np.ndarray, shop: S
     times = content.frame_us[content.frame[rows]]
     ids, first, samples = np.unique(track_id[rows], return_index=True, return_counts=True)
     last = first + samples - 1
-    embedding, quality = _mean_embeddings(content, rows, first, samples)
-    xy, sigma_m = _places(camera, content.boxes[rows], track_id[rows], shop)
+    embedding, quality, colours = _mean_looks(content, rows, first, samples)
+    places = _places(camera, content.boxes[rows], track_id[rows], shop)
     observed = observed_spans(content.frame_us, camera.sampling_fps)
     return CameraTracks(
         camera=camera.id,
@@ -119,14 +127,17 @@ def _tracks(camera: Camera, content: ChunkContent, track_id: np.ndarray, shop: S
         time_us=times,
         boxes=content.boxes[rows],
         score=content.scores[rows],
-        xy=xy,
-        sigma_m=sigma_m,
+        xy=places.xy,
+        sigma_m=places.sigma_m,
         ids=ids,
         start_us=times[first],
         end_us=times[last],
         samples=samples,
         embedding=embedding,
         quality=quality,
+        colours=colours,
+        height_m=places.height_m[first],
+        height_sigma_m=places.height_sigma_m[first],
         truncated_start=_near_an_edge(times[first], [start for start, _ in observed]),
         truncated_end=_near_an_edge(times[last], [end for _, end in observed]),
         observed=observed,
@@ -136,39 +147,35 @@ def _tracks(camera: Camera, content: ChunkContent, track_id: np.ndarray, shop: S
     )
 
 
-def _places(
-    camera: Camera, boxes: np.ndarray, track_id: np.ndarray, shop: Shop | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Where the people stand and how sure that is.
+def _places(camera: Camera, boxes: np.ndarray, track_id: np.ndarray, shop: Shop | None) -> Places:
+    """Where the people stand, how sure that is, and how tall they are.
 
     A calibration that gives the camera's pose lets hidden feet be placed from the head. One that doesn't (a camera that
     looks straight down) leaves the foot point, on which a box's bottom is as good as its middle.
     """
     calibration = camera.floor_calibration
+    unknown = np.full(len(boxes), np.nan)
     if calibration is None:
-        return foot_points(boxes), np.full(len(boxes), np.nan)
+        return Places(foot_points(boxes), unknown, unknown, unknown, unknown)
     pose = calibration.pose()
     if pose is None:
-        return calibration.to_floor(foot_points(boxes)), np.full(len(boxes), FOOT_SIGMA_M)
+        sigma = np.full(len(boxes), FOOT_SIGMA_M)
+        return Places(calibration.to_floor(foot_points(boxes)), sigma, unknown, unknown, unknown)
     fixtures, size = (shop.fixtures, shop.floor_size) if shop else ((), None)
-    places = locate(boxes, track_id, pose, calibration.image_size, fixtures, size)
-    return places.xy, places.sigma_m
+    return locate(boxes, track_id, pose, calibration.image_size, fixtures, size)
 
 
-def read_chunk(path: Path, dimension: int) -> ChunkContent:
-    """Read a chunk's file."""
-    table = pq.read_table(path)
+def read_chunk(path: str | Path, dimension: int) -> ChunkContent:
+    """Read a chunk's file, by path or fsspec URL."""
+    with fsspec.open(str(path)) as file:
+        table = pq.read_table(file)
     notes = json.loads(table.schema.metadata[b"report"])
     times = table["time_us"].to_numpy()
     frame_us, frame = np.unique(times, return_inverse=True)
     found = table["score"].is_valid().to_numpy(zero_copy_only=False)
     table = table.filter(pa.array(found))
     boxes = np.column_stack([table[name].to_numpy() for name in ("x1", "y1", "x2", "y2")]).astype(np.float32)
-    embedding = np.full((len(table), dimension), np.nan, np.float32)
-    has = table["embedding"].is_valid().to_numpy(zero_copy_only=False)
-    if has.any():
-        vectors = table["embedding"].combine_chunks().drop_null()
-        embedding[has] = vectors.flatten().to_numpy(zero_copy_only=False).astype(np.float32).reshape(-1, dimension)
+    embedding = _vectors(table, "embedding", dimension)
     return ChunkContent(
         frame_us=frame_us.astype(np.int64),
         frame=frame[found],
@@ -176,10 +183,21 @@ def read_chunk(path: Path, dimension: int) -> ChunkContent:
         scores=table["score"].to_numpy().astype(np.float32),
         quality=np.nan_to_num(table["quality"].to_numpy()).astype(np.float32),
         embedding=embedding,
+        colours=_vectors(table, "colours", len(GARMENTS) * len(COLOURS)),
         problems=tuple(notes["problems"]),
         timestamps=notes["timestamps"],
         picture_size=notes["picture_size"] and tuple(notes["picture_size"]),
     )
+
+
+def _vectors(table: pa.Table, column: str, dimension: int) -> np.ndarray:
+    """A column of vectors as float32 (N, dimension), NaN where null."""
+    result = np.full((len(table), dimension), np.nan, np.float32)
+    has = table[column].is_valid().to_numpy(zero_copy_only=False)
+    if has.any():
+        vectors = table[column].combine_chunks().drop_null()
+        result[has] = vectors.flatten().to_numpy(zero_copy_only=False).astype(np.float32).reshape(-1, dimension)
+    return result
 
 
 def _rescaled(content: ChunkContent, image_size: tuple[int, int] | None) -> ChunkContent:
@@ -201,6 +219,9 @@ def _join(parts: list[ChunkContent], dimension: int) -> ChunkContent:
         scores=np.concatenate([np.zeros(0, np.float32), *(part.scores for part in parts)]),
         quality=np.concatenate([np.zeros(0, np.float32), *(part.quality for part in parts)]),
         embedding=np.concatenate([np.zeros((0, dimension), np.float32), *(part.embedding for part in parts)]),
+        colours=np.concatenate(
+            [np.zeros((0, len(GARMENTS) * len(COLOURS)), np.float32), *(part.colours for part in parts)]
+        ),
         problems=tuple(dict.fromkeys(problem for part in parts for problem in part.problems)),
         timestamps="assumed" if any(part.timestamps == "assumed" for part in parts) else "container",
         picture_size=next((part.picture_size for part in parts if part.picture_size), None),
@@ -214,13 +235,15 @@ def _unmasked(camera: Camera, boxes: np.ndarray) -> np.ndarray:
     return keep
 
 
-def _mean_embeddings(
+def _mean_looks(
     content: ChunkContent, rows: np.ndarray, first: np.ndarray, samples: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Quality-weighted mean of each track's embedded crops, length 1, and their mean quality; NaN and 0 without."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Quality-weighted mean of each track's embedded crops, length 1, their mean quality, and the same mean of their
+    colours; NaN, 0 and NaN without."""
     dimension = content.embedding.shape[1]
     embedding = np.full((len(first), dimension), np.nan, np.float32)
     quality = np.zeros(len(first), np.float32)
+    colours = np.full((len(first), len(GARMENTS), len(COLOURS)), np.nan, np.float32)
     for number, (start, count) in enumerate(zip(first, samples, strict=True)):
         own = rows[start : start + count]
         own = own[~np.isnan(content.embedding[own, 0])]
@@ -229,7 +252,8 @@ def _mean_embeddings(
             mean = weights @ content.embedding[own]
             embedding[number] = mean / max(float(np.linalg.norm(mean)), 1e-12)
             quality[number] = weights.mean()
-    return embedding, quality
+            colours[number] = (weights @ content.colours[own] / weights.sum()).reshape(len(GARMENTS), len(COLOURS))
+    return embedding, quality, colours
 
 
 def observed_spans(frame_us: np.ndarray, fps: float, max_gap_s: float = MAX_GAP_S) -> tuple[Span, ...]:

@@ -10,28 +10,32 @@ again, and crops of people never leave the process.
 from __future__ import annotations
 
 import hashlib
+import io
 import json
-import os
 import threading
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from detection.colours import COLOURS, GARMENTS, garment_colours
 from detection.crops import CropSelector, SelectedCrop
 from detection.detector import Detections, Detector, load_detector
 from detection.video import Frame, Recording, VideoReader
 from flows.ahead import ahead, batches
 from flows.config import Camera, DetectorChoice, ReidChoice, StoreConfig
-from flows.recordings import CameraDay, RecordedFile
+from flows.day_secrets import DaySecret
+from flows.lake_files import open_files
+from flows.lake_layout import not_written
+from flows.recordings import CameraDay, RecordedFile, content_of
+from flows.stages import Stages
 from reid.embedder import Embedder, load_embedder
+from reid.rotation import rotate
 
-FORMAT = 1  # raise when a chunk's content would differ for the same inputs
+FORMAT = 2  # raise when a chunk's content would differ for the same inputs
 SLICE_S = 4
 CHUNK_S = 900
 FRAMES_AHEAD = 8
@@ -57,7 +61,8 @@ class Model:
 class Chunk:
     """One piece of one recording and everything its result depends on. Times are UTC microseconds.
 
-    `to_us` is None for the rest of a recording that doesn't say how long it is.
+    `to_us` is None for the rest of a recording that doesn't say how long it is. `secret`: what the store-day's
+    embeddings are turned by, None for plain ones. `colours`: whether clothes' colours are measured, for person search.
     """
 
     camera: str
@@ -72,11 +77,14 @@ class Chunk:
     confidence: float
     image_size: int
     reid: Model
+    secret: DaySecret | None = None
+    colours: bool = False
 
     @property
     def key(self) -> str:
-        """Hash of the inputs. The path is no input: a recording that was moved is still the same recording."""
+        """Hash of the inputs. Paths are no input: a recording that was moved is still the same recording."""
         inputs = asdict(self) | {"path": "", "format": FORMAT, "slice_s": SLICE_S}
+        inputs["secret"] = self.secret and self.secret.key
         return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:32]
 
     @property
@@ -93,7 +101,12 @@ class ModelChanged(RuntimeError):
 
 
 def cut_camera_day(
-    config: StoreConfig, camera: Camera, found: CameraDay, window: tuple[int, int], chunk_s: int = CHUNK_S
+    config: StoreConfig,
+    camera: Camera,
+    found: CameraDay,
+    window: tuple[int, int],
+    chunk_s: int = CHUNK_S,
+    secret: DaySecret | None = None,
 ) -> list[Chunk]:
     """Cut a camera's recordings of a day into chunks, in order of time.
 
@@ -105,8 +118,7 @@ def cut_camera_day(
     detector, reid = detector_of(config.detector), embedder_of(config.reid)
     chunks, done_us = [], window[0]
     for file in found.files:
-        found_file = os.stat(file.path)
-        content = _content_hash(file.path, found_file.st_mtime_ns, found_file.st_size)
+        content = content_of(file.path)
         for from_us, to_us in _pieces(max(file.start_us, done_us), file, window[1], chunk_s * SECOND):
             chunks.append(
                 Chunk(
@@ -122,6 +134,8 @@ def cut_camera_day(
                     confidence=min(LEAST_SCORE, config.detector.confidence),
                     image_size=config.detector.image_size,
                     reid=Model(reid.name, reid.sha256),
+                    secret=secret,
+                    colours=config.find is not None,
                 )
             )
         done_us = max(done_us, file.end_us or file.start_us)
@@ -137,16 +151,6 @@ def _pieces(from_us: int, file: RecordedFile, day_end_us: int, step_us: int) -> 
         to_us = min((from_us // step_us + 1) * step_us, end_us)
         yield from_us, to_us
         from_us = to_us
-
-
-@lru_cache(maxsize=100_000)
-def _content_hash(path: str, modified_ns: int, size: int) -> str:
-    """Hash of a file's bytes; remembered while its time and size stay the same."""
-    digest = hashlib.blake2b(digest_size=20)
-    with open(path, "rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 _models = threading.Lock()
@@ -175,14 +179,16 @@ def _load_embedder(model: str) -> Embedder:
 
 
 def process_chunk(
-    chunk: Chunk, folder: Path, config: tuple[DetectorChoice, ReidChoice], progress: Progress | None = None
-) -> Path:
-    """Process a chunk and return its file; one that is already there is returned as it is.
+    chunk: Chunk, folder: str, config: tuple[DetectorChoice, ReidChoice], progress: Progress | None = None
+) -> str:
+    """Process a chunk and return the path or URL of its file in `folder`; one that is there is returned as it is.
 
-    The file appears whole or not at all. Raises ModelChanged where a model file is not the planned one.
+    The file appears whole or not at all. Raises ModelChanged where a model file is not the planned one, LakeError where
+    the file can't be written.
     """
-    target = folder / chunk.file_name
-    if target.exists():
+    files = open_files(folder)
+    target = files.address(chunk.file_name)
+    if files.exists(chunk.file_name):
         if progress and chunk.to_us is not None:
             progress(chunk.camera, chunk.to_us)
         return target
@@ -199,28 +205,39 @@ def process_chunk(
         to_us=chunk.to_us,
         assumed_fps=chunk.assumed_fps,
     )
-    table = _Gathered(embedder)
+    table = _Gathered(embedder, chunk.secret and chunk.secret.read(), chunk.colours)
     selector = CropSelector(slice_s=SLICE_S)
     for frames in batches(ahead(reader, FRAMES_AHEAD), BATCH):
-        for frame, detections in zip(frames, detector.detect([frame.image for frame in frames]), strict=True):
+        table.stages.lap("decode")
+        found = detector.detect([frame.image for frame in frames])
+        table.stages.lap("detect")
+        for frame, detections in zip(frames, found, strict=True):
             table.add(frame, detections)
             table.embed(selector.add(frame, detections))
+        table.stages.lap("embed")
         if progress:
             progress(chunk.camera, frames[-1].time_us)
     table.embed(selector.finish(), last=True)
-    _write(table.table(reader), target)
+    table.stages.lap("embed")
+    content = io.BytesIO()
+    pq.write_table(table.table(reader), content)
+    try:
+        files.put(chunk.file_name, content.getvalue())
+    except OSError as error:
+        raise not_written(f"chunk {target}", error) from error
     return target
 
 
 class _Gathered:
     """Rows of a chunk: one a detection, and one without a box for a frame without anyone."""
 
-    def __init__(self, embedder: Embedder) -> None:
-        self._embedder = embedder
+    def __init__(self, embedder: Embedder, secret: bytes | None, colours: bool) -> None:
+        self.stages = Stages()
+        self._embedder, self._secret, self._measures_colours = embedder, secret, colours
         self._frames: list[tuple[int, Detections]] = []
         self._picture_size: tuple[int, int] | None = None
         self._waiting: list[SelectedCrop] = []
-        self._embedded: dict[tuple[int, int], tuple[float, np.ndarray]] = {}
+        self._embedded: dict[tuple[int, int], tuple[float, np.ndarray, np.ndarray | None]] = {}
 
     def add(self, frame: Frame, detections: Detections) -> None:
         self._frames.append((frame.time_us, detections))
@@ -232,18 +249,21 @@ class _Gathered:
         if len(self._waiting) < (1 if last else MAX_CROPS_WAITING):
             return
         vectors = self._embedder.embed([crop.image for crop in self._waiting])
+        if self._secret is not None:
+            vectors = rotate(vectors, self._secret)
         for crop, vector in zip(self._waiting, vectors, strict=True):
-            self._embedded[crop.frame_index, crop.detection_index] = (crop.quality, vector)
+            colours = garment_colours(crop.image).ravel().astype(np.float16) if self._measures_colours else None
+            self._embedded[crop.frame_index, crop.detection_index] = (crop.quality, vector.astype(np.float16), colours)
         self._waiting.clear()
 
     def table(self, reader: VideoReader) -> pa.Table:
         rows: list[dict[str, object]] = []
         for number, (time_us, detections) in enumerate(self._frames):
             for index, (box, score) in enumerate(zip(detections.boxes, detections.scores, strict=True)):
-                quality, vector = self._embedded.get((number, index), (None, None))
-                embedding = None if vector is None else vector.astype(np.float16)
+                quality, embedding, colours = self._embedded.get((number, index), (None, None, None))
                 corners = dict(zip(("x1", "y1", "x2", "y2"), box, strict=True))
-                rows.append({"time_us": time_us, **corners, "score": score, "quality": quality, "embedding": embedding})
+                looks = {"quality": quality, "embedding": embedding, "colours": colours}
+                rows.append({"time_us": time_us, **corners, "score": score, **looks})
             if len(detections) == 0:
                 rows.append({"time_us": time_us})
         report = reader.report
@@ -252,6 +272,7 @@ class _Gathered:
             "timestamps": report.timestamps,
             "frames_decoded": report.frames_decoded,
             "picture_size": self._picture_size,
+            "stage_seconds": self.stages.seconds,
         }
         schema = chunk_schema(self._embedder.dimension).with_metadata({"report": json.dumps(notes)})
         return pa.Table.from_pylist(rows, schema)
@@ -267,17 +288,6 @@ def chunk_schema(dimension: int) -> pa.Schema:
             ("score", pa.float32()),
             ("quality", pa.float32()),
             ("embedding", pa.list_(pa.float16(), dimension)),
+            ("colours", pa.list_(pa.float16(), len(GARMENTS) * len(COLOURS))),
         ]
     )
-
-
-def _write(table: pa.Table, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    aside = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-    try:
-        pq.write_table(table, aside)
-        with open(aside, "rb+") as file:
-            os.fsync(file.fileno())
-        aside.rename(target)
-    finally:
-        aside.unlink(missing_ok=True)

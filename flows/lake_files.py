@@ -73,7 +73,7 @@ class LocalFiles:
 
     def put(self, path: str, data: bytes) -> None:
         folder, name = os.path.split(path)
-        temporary = f"{folder}/.{name}.{os.getpid()}-{threading.get_ident()}"
+        temporary = os.path.join(folder, f".{name}.{os.getpid()}-{threading.get_ident()}")
         try:
             with self.create(temporary) as file:
                 file.write(data)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from collections.abc import Mapping
@@ -17,6 +18,13 @@ Day = date | str
 
 class LakeError(RuntimeError):
     """The lake can't do what was asked; the message says why, and what to do."""
+
+
+def not_written(what: str, error: OSError) -> LakeError:
+    """The error of a place that can't be written to: what, why, and what to do."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    why, mend = ("there is no space left", "free some space") if full else (str(error), "mend that")
+    return LakeError(f"{what} was not written: {why}. The day in the lake is as it was; {mend} and run again")
 
 
 class StoreDay(NamedTuple):

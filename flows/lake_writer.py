@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import uuid
@@ -23,6 +22,7 @@ from flows.lake_layout import (
     final_path,
     manifest_bytes,
     manifest_path,
+    not_written,
     read_manifest,
     staged_path,
 )
@@ -129,7 +129,7 @@ class DayWriter:
             self._files.put(manifest_path(self.store, self.day), manifest_bytes(manifest))
         except OSError as error:
             self._files.remove(self._staging)
-            raise self._write_error(error) from error
+            raise not_written(f"{self.store} {self.day} in {self._files.root}", error) from error
         except BaseException:
             self._files.remove(self._staging)
             raise
@@ -162,15 +162,6 @@ class DayWriter:
                 self._files.remove(final)
                 folders.append(final.rsplit("/", 1)[0])
         self._files.sync(folders)
-
-    def _write_error(self, error: OSError) -> LakeError:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        why = "there is no space left" if full else str(error)
-        mend = "free some space" if full else "mend that"
-        return LakeError(
-            f"{self.store} {self.day} was not written to {self._files.root}: {why}. "
-            f"The day in the lake is as it was; {mend} and run again"
-        )
 
 
 def _with_quarters(tables: dict[str, pa.Table]) -> dict[str, pa.Table]:

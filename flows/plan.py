@@ -7,10 +7,10 @@ import os
 import time
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
 
 from flows.chunks import Chunk, cut_camera_day
 from flows.config import StoreConfig
+from flows.day_secrets import DaySecret, make_secret
 from flows.preflight import Preflight
 
 
@@ -22,7 +22,8 @@ class Plan:
     config_sha256: str
     day: date
     lake: str
-    work: Path
+    work: str
+    secret: DaySecret
     chunks: tuple[Chunk, ...]
     problems: tuple[str, ...]
     started: float = field(default_factory=time.time)
@@ -36,25 +37,24 @@ def default_lake() -> str:
 def plan_store_day(ready: Preflight, lake: str) -> Plan:
     """Cut a checked store-day into chunks."""
     window = ready.config.day_window(ready.day)
+    secret = make_secret(ready.config, ready.day)
     chunks = [
         chunk
         for camera, found in zip(ready.config.cameras, ready.found, strict=True)
-        for chunk in cut_camera_day(ready.config, camera, found, window)
+        for chunk in cut_camera_day(ready.config, camera, found, window, secret=secret)
     ]
     return Plan(
         config=ready.config,
         config_sha256=hashlib.sha256(ready.file.read_bytes()).hexdigest(),
         day=ready.day,
         lake=lake,
-        work=work_folder(lake) / ready.config.id / ready.day.isoformat(),
+        work=chunk_folder(lake, ready.config.id, ready.day),
+        secret=secret,
         chunks=tuple(chunks),
         problems=tuple(f"{warning.field}: {warning.message}" for warning in ready.warnings),
     )
 
 
-def work_folder(lake: str) -> Path:
-    """Where chunks' files lie: beside the lake's tables, or on this machine for a lake elsewhere."""
-    if "://" in lake:
-        cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-        return Path(cache) / "aisleflow" / hashlib.sha256(lake.encode()).hexdigest()[:12]
-    return Path(lake) / "_chunks"
+def chunk_folder(lake: str, store: str, day: date) -> str:
+    """Where a store-day's chunks' files lie: with the lake, outside its tables, so that any machine finds them."""
+    return f"{lake.rstrip('/')}/_chunks/{store}/{day.isoformat()}"

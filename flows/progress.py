@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
@@ -26,7 +24,7 @@ def process_with_progress(plan: Plan, console: Console) -> DaySummary:
     choices = (plan.config.detector, plan.config.reid)
     with Progress(*columns, console=console) as bars:
         cameras = {camera.id: _CameraBar(bars, plan, camera.id) for camera in plan.config.cameras}
-        files: list[Path] = []
+        files: list[str] = []
         for chunk in plan.chunks:
             bar = cameras[chunk.camera]
             files.append(process_chunk(chunk, plan.work, choices, bar.teller(chunk)))

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import fsspec
@@ -44,7 +48,7 @@ def find_camera_day(config: StoreConfig, folder: Path, camera: Camera, day: date
     """
     template = _resolved(config.recordings.path.replace("{camera}", camera.id), folder)
     clock = ZoneInfo(config.recordings.clock or config.timezone)
-    day_start, day_end = config.day_window(day)
+    window = config.day_window(day)
     files, problems = [], []
     for path in _candidates(template, day):
         try:
@@ -53,10 +57,66 @@ def find_camera_day(config: StoreConfig, folder: Path, camera: Camera, day: date
             if _named_for(path, template, day):
                 problems.append(f"{Path(path).name}: {error}")
             continue
-        if file.start_us < day_end and (file.end_us or file.start_us + 1) > day_start:
+        if _touches(file, window):
             files.append(file)
     files.sort(key=lambda file: (file.start_us, file.path))
     return CameraDay(camera.id, tuple(files), tuple(problems))
+
+
+def content_of(path: str) -> str:
+    """What identifies a recording's content: the hash of its bytes, or the tag that an object store gives it."""
+    filesystem, place = fsspec.core.url_to_fs(path)
+    info = filesystem.info(place)
+    if "://" in path:
+        return _stamp(info)
+    return _hash(path, _stamp(info))
+
+
+@lru_cache(maxsize=100_000)
+def _hash(path: str, stamp: str) -> str:
+    """Hash of a file's bytes; remembered while its time and size stay the same."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
+
+
+def _stamp(info: Mapping[str, Any]) -> str:
+    """Of an fsspec file: what changes when it is written anew."""
+    tag = info.get("ETag") or info.get("mtime") or info.get("LastModified") or info.get("created")
+    return f"{info['size']} {tag}"
+
+
+def file_stamps(config: StoreConfig, folder: Path, day: date) -> dict[str, str]:
+    """Every file that could belong to a store's day, by path, with a stamp that changes when it is written anew.
+
+    Only folders are listed, no file is opened.
+    """
+    found: dict[str, str] = {}
+    for camera in config.cameras:
+        found |= _candidates(_resolved(config.recordings.path.replace("{camera}", camera.id), folder), day)
+    return found
+
+
+def late_files(config: StoreConfig, folder: Path, day: date, known: Mapping[str, str]) -> list[str]:
+    """Recordings of a day that came, or were written anew, since `known` was listed (`file_stamps`).
+
+    A recording that went away is not late: old recordings are deleted, and what they showed has been counted.
+    """
+    late = []
+    start, end = config.day_window(day)
+    clock = ZoneInfo(config.recordings.clock or config.timezone)
+    for camera in config.cameras:
+        template = _resolved(config.recordings.path.replace("{camera}", camera.id), folder)
+        for path, stamp in _candidates(template, day).items():
+            named_us = _start_from_name(path, template, clock)
+            if known.get(path) == stamp or (named_us is not None and named_us >= end):
+                continue
+            try:
+                file = _describe(path, template, camera.id, clock)
+            except (VideoError, OSError, ValueError):
+                continue
+            if _touches(file, (start, end)):
+                late.append(path)
+    return late
 
 
 def describe_template(config: StoreConfig, folder: Path, camera: Camera, day: date) -> str:
@@ -75,19 +135,24 @@ def _dated(template: str, day: date) -> str:
     return template.replace("%Y", f"{day.year:04}").replace("%m", f"{day.month:02}").replace("%d", f"{day.day:02}")
 
 
-def _candidates(template: str, day: date) -> list[str]:
-    """Paths that match the template for the day, the day before and the day after, each once, sorted.
+def _touches(file: RecordedFile, window: tuple[int, int]) -> bool:
+    return file.start_us < window[1] and (file.end_us or file.start_us + 1) > window[0]
+
+
+def _candidates(template: str, day: date) -> dict[str, str]:
+    """Paths, sorted, with their stamps, that match the template for the day, the day before and the day after.
 
     Three days, since the recorder's clock may be in another zone than the store.
     """
-    paths: set[str] = set()
+    paths: dict[str, str] = {}
     for offset in (-1, 0, 1):
         pattern = re.sub(r"(%[HMSf]|\*)+", "*", _dated(template, day + timedelta(days=offset)))
         filesystem, local = fsspec.core.url_to_fs(pattern)
-        found = filesystem.glob(local)
-        paths.update(filesystem.unstrip_protocol(path) if "://" in template else path for path in found)
+        filesystem.invalidate_cache()
+        for path, info in filesystem.glob(local, detail=True).items():
+            paths[filesystem.unstrip_protocol(path) if "://" in template else path] = _stamp(info)
     matcher = re.compile(_expression(template))
-    return sorted(path for path in paths if matcher.fullmatch(path))
+    return {path: paths[path] for path in sorted(paths) if matcher.fullmatch(path)}
 
 
 def _expression(template: str) -> str:

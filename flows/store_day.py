@@ -6,11 +6,13 @@ anywhere. The Prefect flow (`flows.nightly`) and `aisleflow run` (`flows.progres
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
+import fsspec
 import numpy as np
+import pyarrow.parquet as pq
 
 from detection.place import Fixture
 from flows.camera_day import Shop, track_camera_day
@@ -21,21 +23,26 @@ from flows.lake import Lake
 from flows.plan import Plan
 from flows.run_record import run_record
 from flows.schemas import conform, empty
+from flows.stages import Stages
 
 
-def finish_store_day(plan: Plan, files: Sequence[Path]) -> DaySummary:
+def video_seconds(plan: Plan, files: Sequence[str]) -> dict[str, float]:
+    """Seconds from the plan to the last chunk, and the chunks' own by stage, summed over all machines."""
+    seconds = {"video": time.time() - plan.started}
+    for file in files:
+        with fsspec.open(file) as content:
+            notes = json.loads(pq.read_schema(content).metadata[b"report"])
+        for stage, spent in notes.get("stage_seconds", {}).items():
+            seconds[f"video: {stage}"] = seconds.get(f"video: {stage}", 0.0) + spent
+    return seconds
+
+
+def finish_store_day(plan: Plan, files: Sequence[str]) -> DaySummary:
     """Tracks, people, tables and the lake, from the files of the plan's chunks (in the plan's order).
 
     The day's tables become visible together or not at all.
     """
-    stages = {"video": time.time() - plan.started}
-    clock = time.monotonic()
-
-    def lap(stage: str) -> None:
-        nonlocal clock
-        stages[stage] = time.monotonic() - clock
-        clock = time.monotonic()
-
+    stages = Stages()
     config = plan.config
     embedder = embedder_of(config.reid)
     floor = config.floor
@@ -51,12 +58,12 @@ def finish_store_day(plan: Plan, files: Sequence[Path]) -> DaySummary:
         )
         for camera in config.cameras
     ]
-    lap("tracks")
+    stages.lap("tracks")
     identities = people_of(config, tracks, embedder)
-    lap("people")
-    tables, roles = day_tables(config, plan.day, tracks, identities)
-    lap("tables")
-    tables["runs"] = run_record(plan, tracks, stages)
+    stages.lap("people")
+    tables, roles = day_tables(config, plan.day, tracks, identities, plan.secret.key)
+    stages.lap("tables")
+    tables["runs"] = run_record(plan, tracks, video_seconds(plan, files) | stages.seconds)
     absent = {} if config.entrances else {"footfall": "no entrance is configured"}
     Lake(plan.lake).write_day(config.id, plan.day, {name: conform(name, data) for name, data in tables.items()}, absent)
     tables["footfall"] = tables.get("footfall", empty("footfall"))

@@ -20,7 +20,7 @@ class ProcessedDay:
 
     lake: str
     plan: Plan
-    files: list[Path]
+    files: list[str]
     summary: DaySummary
 
 

@@ -72,10 +72,10 @@ FLOORS = {"recall": 0.92, "precision": 0.94, "idf1": 0.7, "unique_people_error":
 def test_a_rerun_finds_its_chunks_and_writes_the_same_rows(demo_day, tmp_path):
     before = read_all(demo_day.lake)
     choices = (demo_day.plan.config.detector, demo_day.plan.config.reid)
-    changed = [file.stat().st_mtime_ns for file in demo_day.files]
+    changed = [Path(file).stat().st_mtime_ns for file in demo_day.files]
     again = [process_chunk(chunk, demo_day.plan.work, choices) for chunk in demo_day.plan.chunks]
     assert again == demo_day.files
-    assert [file.stat().st_mtime_ns for file in again] == changed
+    assert [Path(file).stat().st_mtime_ns for file in again] == changed
     finish_store_day(demo_day.plan, again)
     for table, rows in read_all(demo_day.lake).items():
         if table != "runs":
@@ -87,7 +87,7 @@ def test_where_the_day_is_cut_changes_no_track(demo_day, tmp_path):
     camera, found = config.cameras[1], ready.found[1]
     pieces = cut_camera_day(config, camera, found, config.day_window(ready.day), chunk_s=20)
     assert len(pieces) == 3
-    files = [process_chunk(piece, tmp_path, (config.detector, config.reid)) for piece in pieces]
+    files = [process_chunk(piece, str(tmp_path), (config.detector, config.reid)) for piece in pieces]
     dimension = embedder_of(config.reid).dimension
     cut = track_camera_day(camera, files, dimension)
     whole_files = [f for f, c in zip(demo_day.files, demo_day.plan.chunks, strict=True) if c.camera == camera.id]
@@ -102,7 +102,7 @@ def test_a_model_that_changed_under_way_stops_the_chunk(demo_day, tmp_path):
     chunk = demo_day.plan.chunks[0]
     other = replace(chunk, detector=replace(chunk.detector, sha256="0" * 64))
     with pytest.raises(ModelChanged, match="changed while the job ran"):
-        process_chunk(other, tmp_path, (demo_day.plan.config.detector, demo_day.plan.config.reid))
+        process_chunk(other, str(tmp_path), (demo_day.plan.config.detector, demo_day.plan.config.reid))
     assert list(tmp_path.iterdir()) == []
 
 
