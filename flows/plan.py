@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -16,7 +17,10 @@ from flows.preflight import Preflight
 
 @dataclass(frozen=True)
 class Plan:
-    """A store-day to process: its chunks in order of camera and time, and where their files go."""
+    """A store-day to process: its chunks in order of camera and time, and where their files go.
+
+    `stamps`: the files there were among the recordings, with what changes when they are written anew.
+    """
 
     config: StoreConfig
     config_sha256: str
@@ -26,6 +30,7 @@ class Plan:
     secret: DaySecret
     chunks: tuple[Chunk, ...]
     problems: tuple[str, ...]
+    stamps: Mapping[str, str]
     started: float = field(default_factory=time.time)
 
 
@@ -52,6 +57,7 @@ def plan_store_day(ready: Preflight, lake: str) -> Plan:
         secret=secret,
         chunks=tuple(chunks),
         problems=tuple(f"{warning.field}: {warning.message}" for warning in ready.warnings),
+        stamps=ready.stamps,
     )
 
 

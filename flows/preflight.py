@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from flows.chunks import detector_of, embedder_of
 from flows.config import Problem, StoreConfig, StoreConfigError, config_lines, examine_store
-from flows.recordings import CameraDay, describe_template, find_camera_day
+from flows.recordings import CameraDay, describe_template, file_stamps, find_camera_day
 
 
 @dataclass(frozen=True)
 class Preflight:
-    """A store ready to be processed for a day. `warnings` are told and do not stop the job."""
+    """A store ready to be processed for a day. `warnings` are told and do not stop the job.
+
+    `stamps`: the files there were among the recordings, listed before any of them was opened (`file_stamps`).
+    """
 
     file: Path
     config: StoreConfig
     day: date
     found: tuple[CameraDay, ...]
     warnings: tuple[Problem, ...]
+    stamps: Mapping[str, str]
 
 
 def preflight(store_file: str | Path, day: date | None = None, *, partial: bool = False) -> Preflight:
@@ -34,13 +38,14 @@ def preflight(store_file: str | Path, day: date | None = None, *, partial: bool 
     if config is None:
         raise StoreConfigError(problems)
     day = day or config.recordings.default_date or yesterday(config)
+    stamps = file_stamps(config, file.parent, day)
     found = tuple(find_camera_day(config, file.parent, camera, day) for camera in config.cameras)
     missing = list(_recording_problems(config, file, day, found))
     fatal = missing if not partial or not any(camera_day.files for camera_day in found) else []
     problems = [*problems, *fatal, *_picture_size_problems(config, file, found), *_model_problems(config, file)]
     if problems:
         raise StoreConfigError(problems)
-    return Preflight(file, config, day, found, tuple(missing))
+    return Preflight(file, config, day, found, tuple(missing), stamps)
 
 
 def yesterday(config: StoreConfig, now: datetime | None = None) -> date:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -96,12 +96,11 @@ def file_stamps(config: StoreConfig, folder: Path, day: date) -> dict[str, str]:
     return found
 
 
-def late_files(config: StoreConfig, folder: Path, day: date, known: Mapping[str, str]) -> list[str]:
+def late_files(config: StoreConfig, folder: Path, day: date, known: Mapping[str, str]) -> Iterator[str]:
     """Recordings of a day that came, or were written anew, since `known` was listed (`file_stamps`).
 
     A recording that went away is not late: old recordings are deleted, and what they showed has been counted.
     """
-    late = []
     start, end = config.day_window(day)
     clock = ZoneInfo(config.recordings.clock or config.timezone)
     for camera in config.cameras:
@@ -115,8 +114,7 @@ def late_files(config: StoreConfig, folder: Path, day: date, known: Mapping[str,
             except (VideoError, OSError, ValueError):
                 continue
             if _touches(file, (start, end)):
-                late.append(path)
-    return late
+                yield path
 
 
 def describe_template(config: StoreConfig, folder: Path, camera: Camera, day: date) -> str:

@@ -19,6 +19,7 @@ from flows.camera_day import Shop, track_camera_day
 from flows.chunks import embedder_of
 from flows.day_summary import DaySummary, summarise
 from flows.day_tables import day_tables, people_of
+from flows.due import remember_recordings
 from flows.lake import Lake
 from flows.plan import Plan
 from flows.run_record import run_record
@@ -66,5 +67,6 @@ def finish_store_day(plan: Plan, files: Sequence[str]) -> DaySummary:
     tables["runs"] = run_record(plan, tracks, video_seconds(plan, files) | stages.seconds)
     absent = {} if config.entrances else {"footfall": "no entrance is configured"}
     Lake(plan.lake).write_day(config.id, plan.day, {name: conform(name, data) for name, data in tables.items()}, absent)
+    remember_recordings(Lake(plan.lake), config.id, plan.day, plan.stamps)
     tables["footfall"] = tables.get("footfall", empty("footfall"))
     return summarise(config, plan.day, {name: conform(name, data) for name, data in tables.items()}, roles)
