@@ -43,12 +43,14 @@ class Fixture:
 @dataclass(frozen=True)
 class Places:
     """N boxes' floor places: xy (N, 2) metres, NaN where nothing can be said; sigma_m (N,), standard deviation on each
-    axis; feet_seen (N,), probability that the box ends at the feet; height_m (N,), the height used for the person."""
+    axis; feet_seen (N,), probability that the box ends at the feet; height_m (N,), the height used for the person,
+    and its standard deviation height_sigma_m (N,)."""
 
     xy: np.ndarray
     sigma_m: np.ndarray
     feet_seen: np.ndarray
     height_m: np.ndarray
+    height_sigma_m: np.ndarray
 
 
 def locate(
@@ -64,7 +66,7 @@ def locate(
     make it surer: nobody stands in a shelf or behind a wall."""
     boxes = np.asarray(boxes, float).reshape(-1, 4)
     if not len(boxes):
-        return Places(np.zeros((0, 2)), np.zeros(0), np.zeros(0), np.zeros(0))
+        return Places(np.zeros((0, 2)), np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0))
     heads, feet = axis_points(boxes, pose)
     foot_xy = _beyond(pose, pose.foot_from_head(feet, 0.0), SHOE_M)
     implied = implied_height(pose, heads, foot_xy)
@@ -252,4 +254,4 @@ def _combine(
     spread = np.where(use_feet, np.where(top_cut, 0.4, 0.12), head_sigma)
     only_feet = top_cut & ~use_feet
     xy[only_feet], spread[only_feet] = foot_xy[only_feet], 2.0
-    return Places(xy, spread, seen, height)
+    return Places(xy, spread, seen, height, sigma)

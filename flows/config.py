@@ -227,6 +227,20 @@ class StaffRule(Section):
 class Privacy(Section):
     embeddings_days: int = Field(7, title="Embeddings kept", description="days", ge=0)
     positions_days: int = Field(90, title="Positions kept", description="days", ge=0)
+    join_days: bool = Field(
+        False, title="Join days", description="whether embeddings of different days may be compared with each other"
+    )
+
+
+class PersonSearch(Section):
+    """Search for a person. A store without this section has none; PRIVACY.md says what to settle before."""
+
+    purpose: str = Field(
+        title="Purpose",
+        description="what people are searched for, and on whose authority",
+        min_length=10,
+        max_length=300,
+    )
 
 
 class StoreConfig(Section):
@@ -248,6 +262,7 @@ class StoreConfig(Section):
     counting: Counting = Field(default_factory=Counting)
     staff: StaffRule | None = Field(None, title="Staff rule")
     privacy: Privacy = Field(default_factory=Privacy)
+    find: PersonSearch | None = Field(None, title="Person search", description="off where left out")
 
     @field_validator("timezone")
     @classmethod

@@ -81,9 +81,16 @@ def same_person_odds(embedder: Embedder, config: StoreConfig) -> tuple[float, fl
 
 
 def day_tables(
-    config: StoreConfig, day: date, tracks: Sequence[CameraTracks], identities: pd.DataFrame
+    config: StoreConfig,
+    day: date,
+    tracks: Sequence[CameraTracks],
+    identities: pd.DataFrame,
+    embedding_key: str | None = None,
 ) -> tuple[dict[str, pa.Table | pd.DataFrame], Mapping[int, str]]:
-    """All tables of a day but `runs`, and everybody's role. `footfall` is left out for a store without entrances."""
+    """All tables of a day but `runs`, and everybody's role. `footfall` is left out for a store without entrances.
+
+    `embedding_key`: public name of the secret that the embeddings are turned by.
+    """
     places = pd.concat([_places(track) for track in tracks], ignore_index=True)
     calibrated = [track.camera for track in tracks if track.calibrated]
     step_s = 1 / max(camera.sampling_fps for camera in config.cameras)
@@ -104,7 +111,7 @@ def day_tables(
     )
     tables: dict[str, pa.Table | pd.DataFrame] = {
         "positions": _positions(places, set(calibrated)),
-        "tracklets": _tracklets(tracks),
+        "tracklets": _tracklets(tracks, embedding_key),
         "identities": identities,
         "visits": visits,
         "zone_counts": zone_counts(visits, zones, window, observed=observed),
@@ -156,7 +163,7 @@ def _positions(places: pd.DataFrame, calibrated: set[str]) -> pd.DataFrame:
     )
 
 
-def _tracklets(tracks: Sequence[CameraTracks]) -> pa.Table:
+def _tracklets(tracks: Sequence[CameraTracks], embedding_key: str | None) -> pa.Table:
     columns = {
         "camera": [camera for track in tracks for camera in [track.camera] * len(track.ids)],
         "track_id": np.concatenate([track.ids for track in tracks]),
@@ -164,7 +171,12 @@ def _tracklets(tracks: Sequence[CameraTracks]) -> pa.Table:
         "end": np.concatenate([track.end_us for track in tracks]),
         "samples": np.concatenate([track.samples for track in tracks]),
         "embedding": np.concatenate([track.embedding for track in tracks]),
+        "embedding_key": [embedding_key] * sum(len(track.ids) for track in tracks),
         "quality": np.concatenate([track.quality for track in tracks]),
+        "height_m": np.concatenate([track.height_m for track in tracks]),
+        "height_sigma_m": np.concatenate([track.height_sigma_m for track in tracks]),
+        "upper_colours": np.concatenate([track.colours[:, 0] for track in tracks]),
+        "lower_colours": np.concatenate([track.colours[:, 1] for track in tracks]),
         "truncated_start": np.concatenate([track.truncated_start for track in tracks]),
         "truncated_end": np.concatenate([track.truncated_end for track in tracks]),
     }

@@ -14,7 +14,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-SCHEMA_VERSION = 1
+from detection.colours import COLOURS
+
+SCHEMA_VERSION = 2
 """Raised when a column of any table changes its name, type or meaning."""
 
 TIME = pa.timestamp("us", tz="UTC")
@@ -61,6 +63,7 @@ def _role() -> pa.Field:
 
 def _fields(dimension: int) -> dict[str, list[pa.Field]]:
     number, real, whole = pa.float32(), pa.float64(), pa.int32()
+    colours = pa.list_(pa.float16(), len(COLOURS))
     return {
         "positions": [
             _camera(),
@@ -81,7 +84,12 @@ def _fields(dimension: int) -> dict[str, list[pa.Field]]:
             _field("end", TIME, "UTC", "last sample"),
             _field("samples", whole, "frames", "sampled frames with the person"),
             _field("embedding", pa.list_(pa.float16(), dimension), "", "L2-normalised; null without a good crop", True),
+            _field("embedding_key", pa.string(), "", "embeddings compare only under one key (day_secrets)", True),
             _field("quality", number, "0..1", "mean quality of the crops behind the embedding"),
+            _field("height_m", number, "m", "the person's height; null where the camera can't tell", True),
+            _field("height_sigma_m", number, "m", "standard deviation of height_m", True),
+            _field("upper_colours", colours, "0..1", f"shares of {', '.join(COLOURS)} above the waist", True),
+            _field("lower_colours", colours, "0..1", "the same below it; null where people aren't searched", True),
             _field("truncated_start", pa.bool_(), "", "there at the first picture after a hole or the day's start"),
             _field("truncated_end", pa.bool_(), "", "there at the last picture before a hole or the day's end"),
         ],
@@ -140,7 +148,9 @@ def _fields(dimension: int) -> dict[str, list[pa.Field]]:
         ],
         "camera_views": [
             _camera(),
-            _field("picture", pa.binary(), "PNG", "the day's median picture, small and grey: nobody who moves is in it"),
+            _field(
+                "picture", pa.binary(), "PNG", "the day's median picture, small and grey: nobody who moves is in it"
+            ),
             _field("samples", whole, "frames", "looked at"),
             _field("brightness", real, "0..255", "mean of the picture"),
             _field("sharpness", real, "", "mean absolute step between neighbouring pixels"),

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from detection.colours import COLOURS
 from flows.lake import Lake
 from flows.schemas import TABLES, empty, from_columns
 
@@ -55,7 +56,12 @@ def tracklets(person: np.ndarray, version: int, dimension: int = 8) -> pa.Table:
         "end": start + SECOND_US,
         "samples": np.full(len(person), version),
         "embedding": embedding,
+        "embedding_key": ["a" * 32] * len(person),
         "quality": np.full(len(person), 0.5),
+        "height_m": np.full(len(person), 1.7),
+        "height_sigma_m": np.full(len(person), 0.1),
+        "upper_colours": np.full((len(person), len(COLOURS)), 1 / len(COLOURS)),
+        "lower_colours": np.full((len(person), len(COLOURS)), 1 / len(COLOURS)),
         "truncated_start": np.zeros(len(person), bool),
         "truncated_end": np.zeros(len(person), bool),
     }

@@ -20,7 +20,7 @@ import pytest
 
 from flows import lake_writer
 from flows.lake import DayLocked, Lake, LakeError
-from flows.schemas import TABLES, SchemaError, empty
+from flows.schemas import SCHEMA_VERSION, TABLES, SchemaError, empty
 from tests.conftest import ROOT
 from tests.flows.lake_days import DAY, STORE, day_tables, tracklets, version_of
 
@@ -358,7 +358,7 @@ def test_units_travel_with_the_files(lake: Lake) -> None:
     written = pq.read_schema(lake.addresses("zone_counts")[0])
     assert written.field("density_mean").metadata[b"unit"] == b"people/m2"
     assert written.field("dwell_s").metadata[b"unit"] == b"person-seconds"
-    assert written.metadata[b"aisleflow.schema_version"] == b"1"
+    assert written.metadata[b"aisleflow.schema_version"] == str(SCHEMA_VERSION).encode()
 
 
 def test_many_readers_while_it_is_written(lake: Lake) -> None:

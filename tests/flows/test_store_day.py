@@ -85,7 +85,7 @@ def test_a_rerun_finds_its_chunks_and_writes_the_same_rows(demo_day, tmp_path):
 def test_where_the_day_is_cut_changes_no_track(demo_day, tmp_path):
     config, ready = demo_day.plan.config, preflight(DEMO)
     camera, found = config.cameras[1], ready.found[1]
-    pieces = cut_camera_day(config, camera, found, config.day_window(ready.day), chunk_s=20)
+    pieces = cut_camera_day(config, camera, found, config.day_window(ready.day), 20, demo_day.plan.secret)
     assert len(pieces) == 3
     files = [process_chunk(piece, str(tmp_path), (config.detector, config.reid)) for piece in pieces]
     dimension = embedder_of(config.reid).dimension
