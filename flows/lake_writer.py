@@ -68,7 +68,8 @@ class DayWriter:
         if before is None:
             raise LakeError(f"{self._files.root} has no {self.store} {self.day}; process the day first")
         ready = _with_quarters({name: conform(name, table) for name, table in tables.items() if table is not None})
-        kept = {name: table for name, table in before.tables.items() if name not in tables and name not in ready}
+        given = {*tables, *(["zone_quarters"] if "zone_counts" in tables else [])}
+        kept = {name: table for name, table in before.tables.items() if name not in given}
         absent = {name: why for name, why in before.absent.items() if name not in ready}
         absent |= {name: reason for name, table in tables.items() if table is None}
         numbers = day_numbers(ready) if all(name in tables for name in SOURCES) else before.numbers
