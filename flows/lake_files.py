@@ -29,6 +29,9 @@ class Files(Protocol):
     def put(self, path: str, data: bytes) -> None:
         """Write a small file, replacing it as a whole."""
 
+    def put_new(self, path: str, data: bytes) -> bool:
+        """Write a small file only if there is none; says whether it did."""
+
     def publish(self, source: str, target: str) -> None:
         """Make `source` available as `target`, replacing it as a whole; `source` may be gone afterwards."""
 
@@ -82,6 +85,20 @@ class LocalFiles:
             self.remove(temporary)
             raise
         self.sync([folder])
+
+    def put_new(self, path: str, data: bytes) -> bool:
+        """Write a small file only if there is none; says whether it did."""
+        temporary = f"{path}.{os.getpid()}-{threading.get_ident()}.new"
+        try:
+            with self.create(temporary) as file:
+                file.write(data)
+            os.link(self._path(temporary), self._path(path))
+        except FileExistsError:
+            return False
+        finally:
+            self.remove(temporary)
+        self.sync([os.path.dirname(path)])
+        return True
 
     def publish(self, source: str, target: str) -> None:
         os.makedirs(os.path.dirname(self._path(target)), exist_ok=True)

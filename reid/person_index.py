@@ -1,0 +1,107 @@
+"""Cosine search over many embeddings: every one is compared, in 8 bits, from a memory-mapped file (faiss).
+
+Exhaustive on purpose: an approximate index saves milliseconds and now and then misses the one person who is looked for.
+Embeddings are stored as signed bytes of a common scale, which moves a cosine by about 0.001.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import faiss
+import numpy as np
+
+LARGEST_BYTE = 127.0
+THREADS = 2
+
+
+class PersonIndex:
+    """Embeddings (N, D) of length 1, opened by `open_index`. Rows are numbered as they were given to `build_index`."""
+
+    def __init__(self, index: faiss.Index, scale: float) -> None:
+        self._index, self._scale = index, scale
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    @property
+    def dimension(self) -> int:
+        return int(self._index.d)
+
+    def search(self, query: np.ndarray, count: int, allowed: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The rows most like a query (D,), the best first, and their cosines; at most `count`.
+
+        allowed: bool (N,), rows that may be found; None for all.
+        """
+        selected = len(self) if allowed is None else int(np.count_nonzero(allowed))
+        count = min(count, selected)
+        if count == 0:
+            return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        parameters = faiss.SearchParameters()
+        if allowed is not None and selected < len(self):
+            bits = np.packbits(allowed, bitorder="little")
+            parameters.sel = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(bits))
+        unit = np.asarray(query, np.float32) / max(float(np.linalg.norm(query)), 1e-12)
+        products, rows = self._index.search(unit[None], count, params=parameters)
+        return rows[0], products[0] / self._scale
+
+
+def build_index(embeddings: np.ndarray, path: Path) -> None:
+    """Write the index of embeddings (N, D), float, length 1, to a file; it appears whole or not at all."""
+    embeddings = np.ascontiguousarray(embeddings, np.float32)
+    largest = float(np.abs(embeddings).max()) if embeddings.size else 1.0
+    scale = LARGEST_BYTE / max(largest, 1e-6)
+    index = faiss.IndexScalarQuantizer(
+        embeddings.shape[1], faiss.ScalarQuantizer.QT_8bit_direct_signed, faiss.METRIC_INNER_PRODUCT
+    )
+    index.add(np.rint(embeddings * scale))
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    try:
+        faiss.write_index(index, str(aside))
+        with open(aside, "ab") as file:
+            file.write(np.float64(scale).tobytes())  # after what faiss reads
+            file.flush()
+            os.fsync(file.fileno())
+        aside.rename(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def open_index(path: Path) -> PersonIndex:
+    """Map an index file into memory. Raises FileNotFoundError, or ValueError where the file is damaged."""
+    try:
+        index = faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+    except RuntimeError as error:
+        if not path.is_file():
+            raise FileNotFoundError(f"{path}: there is no index") from None
+        raise ValueError(f"{path} is no index, or a damaged one: remove it, and it is made again ({error})") from None
+    with open(path, "rb") as file:
+        file.seek(-8, os.SEEK_END)
+        scale = float(np.frombuffer(file.read(8))[0])
+    return PersonIndex(index, scale)
+
+
+def search_all(
+    indexes: Sequence[PersonIndex],
+    queries: Sequence[np.ndarray],
+    allowed: Sequence[np.ndarray | None],
+    count: int,
+    threads: int = THREADS,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Search several indexes, each with a query of its own (its secret's): number of the index, row, cosine; best first.
+
+    At most `count` in all.
+    """
+    faiss.omp_set_num_threads(1)  # each search is one thread's; the indexes are searched side by side
+    with ThreadPoolExecutor(threads) as pool:
+        found = list(pool.map(lambda one: one[0].search(one[1], count, one[2]), zip(indexes, queries, allowed, strict=True)))
+    number = np.concatenate([np.full(len(rows), n) for n, (rows, _) in enumerate(found)] or [np.zeros(0, int)])
+    rows = np.concatenate([rows for rows, _ in found] or [np.zeros(0, np.int64)])
+    cosines = np.concatenate([cosines for _, cosines in found] or [np.zeros(0, np.float32)])
+    best = np.argsort(-cosines, kind="stable")[:count]
+    return number[best], rows[best], cosines[best]
