@@ -28,6 +28,7 @@ from detection.video import Frame, Recording, VideoReader
 from flows.ahead import ahead, batches
 from flows.config import Camera, DetectorChoice, ReidChoice, StoreConfig
 from flows.day_secrets import DaySecret
+from flows.errors import JobStopped
 from flows.lake_files import open_files
 from flows.lake_layout import not_written
 from flows.recordings import CameraDay, RecordedFile, content_of
@@ -96,7 +97,7 @@ class Chunk:
         return None if self.to_us is None else (self.to_us - self.from_us) / SECOND
 
 
-class ModelChanged(RuntimeError):
+class ModelChanged(JobStopped):
     """A model file is not the one the job was planned with."""
 
 

@@ -9,14 +9,14 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from flows.cli_models import detector, reid
+from flows.cli_nights import nights
+from flows.cli_options import DateOption, LakeOption, StoreFile, day_of, err, out
 
 for _name, _value in {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}.items():
     os.environ.setdefault(_name, _value)
@@ -24,11 +24,7 @@ for _name, _value in {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(reid, name="reid")
 app.add_typer(detector, name="detector")
-out, err = Console(highlight=False), Console(stderr=True, highlight=False)
-
-StoreFile = Annotated[Path, typer.Argument(metavar="STORE.yaml", help="the store's configuration")]
-LakeOption = Annotated[str | None, typer.Option("--lake", help="lake folder or URL; else AISLEFLOW_LAKE, else ./lake")]
-DateOption = Annotated[str | None, typer.Option("--date", metavar="YYYY-MM-DD", help="local day; else yesterday")]
+app.add_typer(nights)
 
 
 @app.command()
@@ -46,7 +42,7 @@ def run(
     from flows.progress import process_with_progress
     from flows.report import print_summary
 
-    ready = preflight(store, _day(date), partial=partial)
+    ready = preflight(store, day_of(date), partial=partial)
     for warning in ready.warnings:
         err.print(f"warning: {warning}", soft_wrap=True, markup=False)
     print_summary(process_with_progress(plan_store_day(ready, lake or default_lake()), err), out)
@@ -58,7 +54,7 @@ def check(store: StoreFile, date: DateOption = None) -> None:
     from flows.preflight import preflight
     from flows.report import print_check
 
-    print_check(preflight(store, _day(date)), out)
+    print_check(preflight(store, day_of(date)), out)
 
 
 @app.command()
@@ -74,7 +70,7 @@ def score(
     from flows.report import print_score
     from flows.score import score_lake
 
-    print_score(score_lake(lake or default_lake(), store, truth, _day(date)), out, as_json=json_output)
+    print_score(score_lake(lake or default_lake(), store, truth, day_of(date)), out, as_json=json_output)
 
 
 @app.command()
@@ -101,19 +97,14 @@ def demo_lake(
     print_how_to_look(simulate_month(folder, seed, err), out)
 
 
-def _day(text: str | None) -> date | None:
-    if text is None:
-        return None
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").date()
-    except ValueError as error:
-        raise ValueError(f"--date {text}: write a day as 2025-03-14") from error
-
-
 @contextmanager
 def _told() -> Iterator[None]:
-    """Turn what users can mend (this project's ValueErrors, files not found) into clear lines and exit status 2."""
+    """Turn what users can mend (this project's ValueErrors, files not found) into clear lines and exit status 2.
+
+    What stopped a job under way (a full disk, another writer, a model that changed) is one clear line and status 1.
+    """
     from flows.config import StoreConfigError
+    from flows.errors import JobStopped
 
     try:
         yield
@@ -124,6 +115,9 @@ def _told() -> Iterator[None]:
     except (ValueError, FileNotFoundError) as error:
         err.print(str(error), soft_wrap=True, markup=False)
         raise SystemExit(2) from None
+    except JobStopped as error:
+        err.print(str(error), soft_wrap=True, markup=False)
+        raise SystemExit(1) from None
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -10,13 +10,15 @@ from dataclasses import asdict, dataclass, field
 from datetime import date
 from typing import Any, NamedTuple
 
+from flows.errors import JobStopped
+
 PART = "part-0.parquet"
 CONTENT_KEY = b"aisleflow.content"
 STORE_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
 Day = date | str
 
 
-class LakeError(RuntimeError):
+class LakeError(JobStopped):
     """The lake can't do what was asked; the message says why, and what to do."""
 
 

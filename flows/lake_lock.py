@@ -18,13 +18,14 @@ import uuid
 import weakref
 from datetime import UTC, datetime
 
+from flows.errors import JobStopped
 from flows.lake_files import LocalFiles, ObjectFiles
 
 LEASE_S = 60.0
 RENEW_S = 15.0
 
 
-class DayLocked(RuntimeError):
+class DayLocked(JobStopped):
     """Another writer has this store-day; the message says who."""
 
 

@@ -1,15 +1,13 @@
-"""The Prefect flows: thin tasks around the plain functions of `flows.plan` and `flows.store_day`.
+"""The Prefect flow of a store-day: thin tasks around the plain functions of `flows.plan` and `flows.store_day`.
 
-`store-day` plans a day, processes its chunks as tasks (retried, found again by their hash), and hands the day to the
-lake. Between tasks go paths, never frames or tables.
+`store-day` plans a day, processes its chunks as tasks (retried, found again by their hash, on threads, processes or a
+Dask cluster), and hands the day to the lake. Between tasks go paths, never frames or tables.
 """
 
 from __future__ import annotations
 
 import datetime
-import threading
 import time
-from pathlib import Path
 from uuid import UUID
 
 from prefect import flow, get_run_logger, task
@@ -19,25 +17,38 @@ from prefect.artifacts import (
     create_table_artifact,
     update_progress_artifact,
 )
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.futures import as_completed
+from prefect.states import State
 
-from flows.chunks import Chunk, process_chunk
+from flows.camera_progress import CameraProgress
+from flows.chunks import SECOND, Chunk, ModelChanged, process_chunk
 from flows.config import DetectorChoice, ReidChoice
+from flows.errors import JobStopped
 from flows.plan import Plan, default_lake, plan_store_day
 from flows.preflight import preflight
 from flows.report import day_report, headline, zone_rows
 from flows.store_day import finish_store_day
 from flows.stores import find_store
+from flows.task_runners import ChunkRunner, Kind
 
-PROGRESS_EVERY_S = 5.0
-
-
-CHUNKS_AT_ONCE: ThreadPoolTaskRunner[Path] = ThreadPoolTaskRunner(max_workers=1)
-"""The detector uses all cores for a chunk already; chunks side by side would only take memory."""
+TOLD_EVERY_S = 30.0
 
 
-@flow(name="store-day", flow_run_name="{store} {date}", task_runner=CHUNKS_AT_ONCE)  # type: ignore[arg-type]
-def store_day(store: str, date: datetime.date | None = None, lake: str | None = None, stores: str | None = None) -> str:
+class ChunksFailed(JobStopped):
+    """Some chunks of a day could not be processed; the message tells each. The others are kept for the next run."""
+
+
+@flow(name="store-day", flow_run_name="{store} {date}")
+def store_day(
+    store: str,
+    date: datetime.date | None = None,
+    lake: str | None = None,
+    stores: str | None = None,
+    task_runner: Kind = "threads",
+    chunks_at_once: int = 1,
+    dask_address: str | None = None,
+    chunk_resources: dict[str, float] | None = None,
+) -> str:
     """Process one store-day into the lake and return its headline.
 
     Args:
@@ -45,47 +56,96 @@ def store_day(store: str, date: datetime.date | None = None, lake: str | None = 
         date: local day; None: yesterday in the store's time zone.
         lake: lake folder or URL; None: AISLEFLOW_LAKE, else ./lake.
         stores: folder with ID/store.yaml; None: AISLEFLOW_STORES, else the bundled demo.
+        task_runner: where chunks run: threads or processes of this machine, or dask.
+        chunks_at_once: chunks side by side, for threads and processes.
+        dask_address: the Dask scheduler's, tcp://HOST:8786.
+        chunk_resources: what a Dask worker must offer to get a chunk, for example {"GPU": 1}.
     """
     logger = get_run_logger()
+    runner = ChunkRunner(task_runner, chunks_at_once, dask_address, chunk_resources or {})
     ready = preflight(find_store(store, stores), date, partial=True)
     for warning in ready.warnings:
         logger.warning("%s", warning)
     plan = plan_store_day(ready, lake or default_lake())
     logger.info("%s %s: %d chunks of %d cameras", plan.config.id, plan.day, len(plan.chunks), len(plan.config.cameras))
-    progress = {camera.id: _progress_artifact(plan, camera.id) for camera in plan.config.cameras}
-    choices = (plan.config.detector, plan.config.reid)
-    runs = [
-        chunk_task.submit(chunk, plan.work, choices, progress[chunk.camera], _share(plan, number))
-        for number, chunk in enumerate(plan.chunks)
-    ]
-    files = [run.result() for run in runs]
-    return finish_task(plan, files)
+    return finish_task(plan, process_chunks(plan, runner))
 
 
-@task(name="chunk", retries=2, retry_delay_seconds=[5, 30], task_run_name="{chunk.camera} {chunk.key}")
-def chunk_task(
-    chunk: Chunk, work: Path, choices: tuple[DetectorChoice, ReidChoice], artifact: UUID, share: tuple[float, float]
-) -> Path:
-    """Process one chunk; `share` is the part of its camera's day, in percent, that it begins and ends at."""
-    told = [0.0]
-    lock = threading.Lock()
+def process_chunks(plan: Plan, runner: ChunkRunner) -> list[str]:
+    """Process a plan's chunks in a flow run of their own, whose task runner is the chosen one; their files, in order.
+
+    All are tried. Raises ChunksFailed, with each that could not be processed.
+    """
+
+    @flow(name="chunks", flow_run_name=f"{plan.config.id} {plan.day} chunks", task_runner=runner.start())
+    def chunks() -> list[str]:
+        logger = get_run_logger()
+        progress = CameraProgress(plan)
+        artifacts = {camera.id: _progress_artifact(plan, camera.id) for camera in plan.config.cameras}
+        choices = (plan.config.detector, plan.config.reid)
+        with runner.submitting():
+            runs = {chunk_task.submit(chunk, plan.work, choices): number for number, chunk in enumerate(plan.chunks)}
+        for run in as_completed(list(runs)):
+            if run.state.is_completed():
+                state = progress.finished(runs[run])
+                described = _described(plan, state.text)
+                update_progress_artifact(artifacts[state.camera], state.percent, description=described)
+                logger.info("%s", state.text)
+        results = [run.result(raise_on_failure=False) for run in runs]
+        failed = [
+            f"{name_of(chunk)}: {result}"
+            for chunk, result in zip(plan.chunks, results, strict=True)
+            if not isinstance(result, str)
+        ]
+        if failed:
+            raise ChunksFailed(f"{len(failed)} of {len(results)} chunks failed. " + "; ".join(failed))
+        return results
+
+    return chunks()
+
+
+def name_of(chunk: Chunk) -> str:
+    """A chunk as people read it: camera and span of UTC."""
+    start, end = (
+        "end" if us is None else f"{datetime.datetime.fromtimestamp(us / SECOND, datetime.UTC):%H:%M:%S}"
+        for us in (chunk.from_us, chunk.to_us)
+    )
+    return f"{chunk.camera} {start}-{end} UTC"
+
+
+def worth_a_retry(task: object, run: object, state: State) -> bool:
+    """Whether trying a chunk again can help: a model that changed stays changed."""
+    return not isinstance(state.result(raise_on_failure=False), ModelChanged)
+
+
+@task(
+    name="chunk",
+    retries=2,
+    retry_delay_seconds=[5, 30],
+    retry_condition_fn=worth_a_retry,
+    task_run_name="{chunk.camera} {chunk.key}",
+)
+def chunk_task(chunk: Chunk, work: str, choices: tuple[DetectorChoice, ReidChoice]) -> str:
+    """Process one chunk and return the path or URL of its file."""
+    logger = get_run_logger()
+    began = told = time.monotonic()
 
     def tell(_: str, time_us: int) -> None:
-        with lock:
-            if time.monotonic() - told[0] < PROGRESS_EVERY_S:
-                return
-            told[0] = time.monotonic()
-        length = (chunk.to_us or time_us) - chunk.from_us
-        done = (time_us - chunk.from_us) / length if length > 0 else 1.0
-        update_progress_artifact(artifact, share[0] + (share[1] - share[0]) * min(max(done, 0.0), 1.0))
+        nonlocal told
+        now = time.monotonic()
+        if now - told >= TOLD_EVERY_S:
+            told = now
+            seen = (time_us - chunk.from_us) / SECOND
+            whole = "" if chunk.seconds is None else f" of {chunk.seconds:,.0f}"
+            logger.info("%s: %.0f%s s of video after %.0f s", name_of(chunk), seen, whole, now - began)
 
-    path = process_chunk(chunk, work, choices, tell)
-    update_progress_artifact(artifact, share[1])
-    return path
+    file = process_chunk(chunk, work, choices, tell)
+    logger.info("%s: done in %.1f s", name_of(chunk), time.monotonic() - began)
+    return file
 
 
 @task(name="finish", retries=1, retry_delay_seconds=10)
-def finish_task(plan: Plan, files: list[Path]) -> str:
+def finish_task(plan: Plan, files: list[str]) -> str:
     """Tracks, people, tables, lake; then the day's report as artifacts."""
     summary = finish_store_day(plan, files)
     key = f"day-report-{plan.config.id.lower().replace('_', '-')}"
@@ -95,14 +155,11 @@ def finish_task(plan: Plan, files: list[Path]) -> str:
     return headline(summary)
 
 
+def _described(plan: Plan, text: str) -> str:
+    return f"{plan.config.id} {plan.day}, {text}"
+
+
 def _progress_artifact(plan: Plan, camera: str) -> UUID:
-    artifact = create_progress_artifact(0.0, description=f"{plan.config.id} {plan.day}, camera {camera}")
+    artifact = create_progress_artifact(0.0, description=_described(plan, camera))
     assert isinstance(artifact, UUID)  # a coroutine only where called from async code
     return artifact
-
-
-def _share(plan: Plan, number: int) -> tuple[float, float]:
-    """Where in its camera's day, in percent, a chunk begins and ends."""
-    own = [index for index, chunk in enumerate(plan.chunks) if chunk.camera == plan.chunks[number].camera]
-    place = own.index(number)
-    return 100 * place / len(own), 100 * (place + 1) / len(own)

@@ -1,0 +1,50 @@
+"""Commands over many nights: backfill."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli_options import LakeOption, StoresOption, day_of, err, out
+
+nights = typer.Typer()
+
+
+@nights.command()
+def backfill(
+    first: Annotated[str, typer.Option("--from", metavar="YYYY-MM-DD", help="first local day")],
+    last: Annotated[str, typer.Option("--to", metavar="YYYY-MM-DD", help="last local day")],
+    store: Annotated[list[str] | None, typer.Option("--store", help="store id, may be repeated; else all")] = None,
+    lake: LakeOption = None,
+    stores: StoresOption = None,
+) -> None:
+    """Process the days that are not in the lake or have late recordings, on this machine, one after another."""
+    from flows.backfill import backfill
+    from flows.plan import default_lake, plan_store_day
+    from flows.preflight import preflight
+    from flows.progress import process_with_progress
+    from flows.report import headline
+    from flows.stores import find_store, store_files
+
+    begin, end = day_of(first, "--from"), day_of(last, "--to")
+    assert begin is not None and end is not None
+    if begin > end:
+        raise ValueError(f"--from {first} is after --to {last}; swap them")
+    place = lake or default_lake()
+    files = [find_store(name, stores) for name in store] if store else store_files(stores)
+
+    def process(file: Path, day: date) -> str:
+        err.print(f"{file.parent.name} {day}", markup=False)
+        return headline(process_with_progress(plan_store_day(preflight(file, day, partial=True), place), err))
+
+    outcomes = backfill(files, place, begin, end, process)
+    for outcome in outcomes:
+        state = "failed" if outcome.failed else "done"
+        out.print(f"{outcome.store} {outcome.day or ''} {state}: {outcome.text}", soft_wrap=True, markup=False)
+    if not outcomes:
+        out.print("nothing is due: every day is in the lake, with all its recordings")
+    if any(outcome.failed for outcome in outcomes):
+        raise typer.Exit(1)
