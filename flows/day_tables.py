@@ -12,6 +12,7 @@ import pyarrow as pa
 from flows.camera_day import CameraTracks
 from flows.config import StoreConfig
 from flows.footfall import entrance_crossings
+from flows.groups import find_groups
 from flows.observation import observed_share, seen_points
 from flows.places import entrances_of, zones_of
 from flows.schemas import from_columns
@@ -119,6 +120,7 @@ def day_tables(
     footfall = entrance_crossings(paths, entrances_of(config), max_hidden_s=hidden_s)
     if footfall is not None:
         tables["footfall"] = footfall
+    tables["groups"] = find_groups(paths, footfall)
     return tables, roles
 
 

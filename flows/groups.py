@@ -100,34 +100,6 @@ def parties_in(footfall: pd.DataFrame, groups: pd.DataFrame, entry_s: float = EN
     return found.sort_values(["time", "entrance", "group_id"], ignore_index=True)
 
 
-def pair_scores(groups: pd.DataFrame, truth: pd.Series) -> dict[str, float | int | None]:
-    """Precision and recall of pairs of people who are in one group.
-
-    Args:
-        groups: person_id, group_id.
-        truth: party by person_id; NaN: alone. People who are not in it are in no party.
-
-    Returns:
-        pairs_found, pairs_true, pairs_right, and their quotients group_pair_precision and group_pair_recall (None where
-        there is nothing to divide by).
-    """
-    found = _pairs_within(groups["person_id"], groups["group_id"])
-    wanted = _pairs_within(truth.dropna().index.to_series(), truth.dropna())
-    right = len(found & wanted)
-    return {
-        "pairs_found": len(found),
-        "pairs_true": len(wanted),
-        "pairs_right": right,
-        "group_pair_precision": right / len(found) if found else None,
-        "group_pair_recall": right / len(wanted) if wanted else None,
-    }
-
-
-def _pairs_within(people: pd.Series, group: pd.Series) -> set[tuple[int, int]]:
-    members = pd.Series(people.to_numpy()).groupby(group.to_numpy()).agg(list)
-    return {(min(a, b), max(a, b)) for own in members for i, a in enumerate(own) for b in own[i + 1 :]}
-
-
 def _by_second(trajectories: pd.DataFrame) -> pd.DataFrame:
     """Shoppers on the floor, their mean place in each second: person_id, second, x, y, walks (to the next second)."""
     keep = (trajectories["role"] == "shopper") & (trajectories["plane"] == FLOOR)

@@ -32,6 +32,7 @@ from flows.score_counts import (
     staff_scores,
     visit_scores,
 )
+from flows.score_groups import group_scores
 from flows.trajectories import trajectories
 
 TABLES = ("positions", "identities", "visits", "footfall", "zone_counts")
@@ -46,7 +47,7 @@ PROTOCOL = (
     "sampled at {fps:g} frames/s; ids: TrackEval HOTA/Identity, every picture a step, one id over all cameras; "
     "ground: fused points one to one within {reach:g} m of everyone inside, seen or hidden; "
     "occupancy, dwell: by zone and {bucket:g} s bucket, everyone inside; visits: same zone, overlap in time {visit:g}, "
-    "from {shortest:g} s; footfall: crossings, matched within {crossing:g} s"
+    "from {shortest:g} s; footfall: crossings, matched within {crossing:g} s; groups: pairs of people in one party"
 )
 
 
@@ -67,7 +68,7 @@ def score(tables: Mapping[str, pd.DataFrame], truth_dir: str | Path) -> dict[str
     """Score the lake's tables of one store-day against truth.
 
     tables: positions, identities, visits, footfall, zone_counts with the lake's columns (times as timestamps or as
-    `*_us` int64); optionally `runs` (adds seconds by stage) and `trajectories` (person_id, time_us, x, y: the fused
+    `*_us` int64); optionally `groups`, `runs` (adds seconds by stage) and `trajectories` (person_id, time_us, x, y: the fused
     places; without it they are the mean over the cameras of `positions`).
     Returns floats, ints, strings and None (where the truth has nothing to measure), keys as in `PROTOCOL`; the
     per-camera and per-zone keys end with the camera's or zone's name.
@@ -103,6 +104,9 @@ def score(tables: Mapping[str, pd.DataFrame], truth_dir: str | Path) -> dict[str
     result |= occupancy_scores(found["zone_counts"], truth["visits"], window)
     result |= visit_scores(found["visits"], truth["visits"])
     result |= staff_scores(matched, _roles(found), truth["people"])
+    if "groups" in found:
+        inside = truth["positions"]["person_id"]
+        result |= group_scores(found["groups"], matched, truth["people"], inside)
     if "runs" in found and len(found["runs"]):
         result |= _speed(found["runs"])
     result["protocol"] = _protocol(boxes, found["zone_counts"])
@@ -119,7 +123,7 @@ def score_lake(lake: str, store: str, truth_dir: str | Path, day: date | None = 
         raise TruthError(f"{lake} has {len(days)} days of {store}; say which with --date, for example {days[-1]}")
     if not days or (day is not None and day not in days):
         raise TruthError(f"{lake} has no day {day or ''} of {store}; process it first, with aisleflow run")
-    read = Lake(lake).read_day(store, day or days[0], [*TABLES, "runs"])
+    read = Lake(lake).read_day(store, day or days[0], [*TABLES, "groups", "runs"])
     if "footfall" not in read:
         read["footfall"] = empty("footfall")
     tables = {name: table.to_pandas() for name, table in read.items()}
