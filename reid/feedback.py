@@ -12,7 +12,7 @@ CONFIRMED, REJECTED = 1.0, 0.25
 
 
 def sharpen(query: np.ndarray | None, confirmed: np.ndarray, rejected: np.ndarray) -> np.ndarray | None:
-    """The query (D,) after answers: embeddings (C, D) confirmed and (R, D) rejected; None where nothing points anywhere.
+    """The query (D,) after answers: embeddings (C, D) confirmed, (R, D) rejected; None where nothing points anywhere.
 
     Rows of NaN (sightings without a good crop) say nothing.
     """

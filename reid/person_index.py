@@ -93,13 +93,15 @@ def search_all(
     count: int,
     threads: int = THREADS,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Search several indexes, each with a query of its own (its secret's): number of the index, row, cosine; best first.
+    """Search several indexes, each with a query of its own: number of the index, row, cosine; best first.
 
     At most `count` in all.
     """
     faiss.omp_set_num_threads(1)  # each search is one thread's; the indexes are searched side by side
     with ThreadPoolExecutor(threads) as pool:
-        found = list(pool.map(lambda one: one[0].search(one[1], count, one[2]), zip(indexes, queries, allowed, strict=True)))
+        found = list(
+            pool.map(lambda one: one[0].search(one[1], count, one[2]), zip(indexes, queries, allowed, strict=True))
+        )
     number = np.concatenate([np.full(len(rows), n) for n, (rows, _) in enumerate(found)] or [np.zeros(0, int)])
     rows = np.concatenate([rows for rows, _ in found] or [np.zeros(0, np.int64)])
     cosines = np.concatenate([cosines for _, cosines in found] or [np.zeros(0, np.float32)])
