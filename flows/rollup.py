@@ -1,7 +1,7 @@
 """What the lake derives from a day's tables when it is written, so that long spans need not be counted row by row.
 
-`zone_quarters`: zone_counts in quarter-hours, 15 times fewer rows. Time zones differ by whole quarter-hours, so any local
-hour is made of them. `day_numbers`: a store-day's headline numbers, kept in its manifest: a chain's year is read from
+`zone_quarters`: zone_counts in quarter-hours, 15 times fewer rows. Time zones differ by whole quarter-hours, so any
+local hour is made of them. `day_numbers`: a store-day's headline numbers, kept in its manifest: a chain's year is read from
 the manifests alone. Both are defined here, in SQL that the dashboard asks too, and nowhere else.
 """
 
@@ -40,8 +40,8 @@ def quarters_sql(zone_counts: str, extra: str = "") -> str:
     observed_s is the mean over what was observed. `extra`: further columns to keep apart, "store, date, ".
     """
     return f"""
-        SELECT {extra}zone, role_filter, make_timestamptz(epoch_us(bucket_start) // {QUARTER_S}000000 * {QUARTER_S}000000)
-                AS quarter_start,
+        SELECT {extra}zone, role_filter,
+            make_timestamptz(epoch_us(bucket_start) // {QUARTER_S}000000 * {QUARTER_S}000000) AS quarter_start,
             sum(bucket_s * coverage) AS observed_s, sum(bucket_s)::INTEGER AS bucket_s,
             coalesce(sum(occupancy_mean * bucket_s * coverage), 0) AS person_s,
             sum(density_mean * bucket_s * coverage) AS density_s, max(occupancy_max) AS occupancy_max,

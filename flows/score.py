@@ -68,8 +68,8 @@ def score(tables: Mapping[str, pd.DataFrame], truth_dir: str | Path) -> dict[str
     """Score the lake's tables of one store-day against truth.
 
     tables: positions, identities, visits, footfall, zone_counts with the lake's columns (times as timestamps or as
-    `*_us` int64); optionally `groups`, `runs` (adds seconds by stage) and `trajectories` (person_id, time_us, x, y: the fused
-    places; without it they are the mean over the cameras of `positions`).
+    `*_us` int64); optionally `groups`, `runs` (adds seconds by stage) and `trajectories` (person_id, time_us, x, y: the
+    fused places; without it they are the mean over the cameras of `positions`).
     Returns floats, ints, strings and None (where the truth has nothing to measure), keys as in `PROTOCOL`; the
     per-camera and per-zone keys end with the camera's or zone's name.
     Raises TruthError for a missing table, column or truth file, or where times do not overlap.
