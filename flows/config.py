@@ -8,7 +8,6 @@ uncalibrated camera.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
@@ -22,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from detection.floor import FloorCalibration
 from detection.zones import polygon_problem
+from flows.config_checks import Fault, cross_checks
 from flows.yaml_lines import YamlLines, read_yaml
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
@@ -123,7 +123,13 @@ class Camera(Section):
     """A camera, what it sees of the floor, and how often it is looked at."""
 
     id: Identifier = Field(title="Id", description="letters, digits, - and _")
-    sampling_fps: float = Field(5, title="Sampling rate", description="frames a second that are looked at", gt=0, le=60)
+    sampling_fps: float = Field(
+        5,
+        title="Sampling rate",
+        description="frames a second that are looked at; with fewer than one in two seconds nobody could be followed",
+        ge=0.5,
+        le=60,
+    )
     image_size: tuple[int, int] | None = Field(
         None, title="Picture size", description="width, height in pixels that calibration, mask and zones were drawn on"
     )
@@ -202,7 +208,11 @@ class DetectorChoice(Section):
 class ReidChoice(Section):
     model: str = Field("rga-store", title="Model", description="shipped name, or path of a weights folder")
     threshold: float | None = Field(
-        None, title="Same-person threshold", description="cosine; the one calibrated with the weights if left out"
+        None,
+        title="Same-person threshold",
+        description="cosine; the one calibrated with the weights if left out",
+        ge=-1,
+        le=1,
     )
 
 
@@ -349,12 +359,9 @@ def examine_store(path: str | Path) -> tuple[StoreConfig | None, list[Problem]]:
 
     problems = [Problem(str(file), field, "is given twice; remove one", line) for field, line in lines.duplicates]
     config, faults = _understand(data)
-    faults += _cross_checks(config, data) if config else []
+    faults += cross_checks(config, data) if config else []
     problems += [Problem(str(file), _field(loc), message, lines.line(loc)) for loc, message in faults]
     return config, problems
-
-
-Fault = tuple[tuple[str | int, ...], str]
 
 
 def _understand(data: dict[str, Any]) -> tuple[StoreConfig | None, list[Fault]]:
@@ -365,6 +372,8 @@ def _understand(data: dict[str, Any]) -> tuple[StoreConfig | None, list[Fault]]:
             return StoreConfig.model_validate(data), faults
         except ValidationError as error:
             found = [(tuple(item["loc"]), _say(item)) for item in error.errors()]
+        # a list is not too short as well where its only item is faulty
+        found = [one for one in found if not any(one[0] == loc[: len(one[0])] != loc for loc, _ in found)]
         known = {loc for loc, _ in faults}  # a field left out for its fault is not missing as well
         faults += [(loc, message) for loc, message in found if not any(loc == old[: len(loc)] for old in known)]
         reduced = _without(data, [loc for loc, _ in found])
@@ -399,68 +408,6 @@ def _say(error: Any) -> str:
         return str(error["ctx"]["error"])
     shown = repr(given)
     return f"{error['msg'][0].lower()}{error['msg'][1:]}; it is {shown if len(shown) < 60 else shown[:57] + '...'}"
-
-
-def _cross_checks(config: StoreConfig, data: dict[str, Any]) -> list[Fault]:
-    """Mistakes between fields: ids given twice, references to nothing, geometry outside the floor."""
-    return [*_repeated_ids(data), *_bad_references(config, data), *_outside_floor(config, data)]
-
-
-def _items(data: dict[str, Any], name: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    values = data.get(name)
-    for number, item in enumerate(values if isinstance(values, list) else []):
-        if isinstance(item, dict):
-            yield number, item
-
-
-def _repeated_ids(data: dict[str, Any]) -> Iterator[Fault]:
-    for name in ("cameras", "zones", "entrances"):
-        seen: set[Any] = set()
-        for number, item in _items(data, name):
-            identifier = item.get("id")
-            if isinstance(identifier, str) and identifier in seen:
-                yield (name, number, "id"), f"{identifier!r} is used twice in {name}; give each its own"
-            elif isinstance(identifier, str):
-                seen.add(identifier)
-
-
-def _bad_references(config: StoreConfig, data: dict[str, Any]) -> Iterator[Fault]:
-    cameras = {item.get("id") for _, item in _items(data, "cameras")}
-    calibrated = {camera.id for camera in config.cameras if camera.calibration is not None}
-    for name in ("zones", "entrances"):
-        for number, item in _items(data, name):
-            camera = item.get("camera")
-            if camera is not None and camera not in cameras:
-                yield (name, number, "camera"), f"there is no camera {camera!r}; the cameras are {_listed(cameras)}"
-            elif camera in calibrated:
-                yield (
-                    (name, number, "camera"),
-                    f"camera {camera!r} is calibrated: draw it in floor metres and remove camera",
-                )
-    zones = {item.get("id") for _, item in _items(data, "zones")}
-    if config.staff and config.staff.zone and config.staff.zone not in zones:
-        yield ("staff", "zone"), f"there is no zone {config.staff.zone!r}; the zones are {_listed(zones)}"
-
-
-def _outside_floor(config: StoreConfig, data: dict[str, Any]) -> Iterator[Fault]:
-    """Floor geometry that leaves the floor by more than half a metre is a slip of the pen or of the unit."""
-    slack, width, depth = 0.5, config.floor.width_m, config.floor.depth_m
-    understood = {("zones", zone.id): zone.polygon for zone in config.zones if zone.camera is None}
-    understood |= {("entrances", gate.id): gate.line for gate in config.entrances if gate.camera is None}
-    for name, field in (("zones", "polygon"), ("entrances", "line")):
-        for number, item in _items(data, name):
-            for x, y in understood.get((name, str(item.get("id", "main"))), ()):
-                if not (-slack <= x <= width + slack and -slack <= y <= depth + slack):
-                    yield (
-                        (name, number, field),
-                        f"({x:g}, {y:g}) lies outside the floor of {width:g} m x {depth:g} m; "
-                        "give metres, or name the camera it is drawn on",
-                    )
-                    break
-
-
-def _listed(names: set[Any]) -> str:
-    return ", ".join(sorted(str(name) for name in names)) or "none"
 
 
 def _field(location: tuple[str | int, ...]) -> str:

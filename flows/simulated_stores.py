@@ -115,7 +115,7 @@ class SimulatedStore:
         """A camera straight above its part of the floor: its pixels are metres, scaled."""
         points = [{"pixel": _pair(to_pixel(box, x, y)), "floor": _pair((x, y))} for x, y in corners(box)]
         size = [round(length * PIXELS_PER_METRE) for length in (box[2] - box[0], box[3] - box[1])]
-        return {"id": name, "sampling_fps": 0.2, "image_size": size, "calibration": {"points": points}}
+        return {"id": name, "sampling_fps": 0.5, "image_size": size, "calibration": {"points": points}}
 
 
 def to_pixel(box: Box, x: Any, y: Any) -> tuple[Any, Any]:
