@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from flows.plan import Plan, plan_store_day
 from flows.preflight import preflight
 from flows.stores import DEMO
 from tests.flows.painted import HueEmbedder, PaintedDetector, PaintedStore
+from tests.flows.prefect_server import Server, end, make_server
 
 
 @dataclass(frozen=True)
@@ -42,3 +44,25 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PaintedStore:
     monkeypatch.setattr("flows.chunks._load_detector", lambda *_: PaintedDetector())
     monkeypatch.setattr("flows.chunks._load_embedder", lambda *_: HueEmbedder())
     return PaintedStore(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Prefect server with everything deployed, one store-day at a time."""
+    running = make_server(tmp_path_factory.mktemp("prefect"))
+    try:
+        running.start()
+        running.deploy()
+        limited = running.prefect("work-queue", "set-concurrency-limit", "stores", "1", "--pool", "aisleflow")
+        assert limited.returncode == 0, limited.stdout
+        yield running
+    finally:
+        end(running.process)
+
+
+@pytest.fixture(scope="session")
+def worker(server: Server) -> Iterator[Path]:
+    """A worker of the server; the path of its log."""
+    process = server.worker()
+    yield server.folder / "worker.log"
+    end(process)

@@ -2,122 +2,25 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
-ROOT = Path(__file__).parents[2]
-BIN = Path(sys.executable).parent
+from flows.due import remembered_recordings
+from flows.lake import Lake
+from tests.flows.prefect_server import BIN, Server
+from tests.flows.tiny import DAY, write_tiny_store
 
 pytestmark = [pytest.mark.server, pytest.mark.xdist_group("server")]
 
 
-@dataclass
-class Server:
-    """A Prefect server with a worker, and the environment in which `prefect` talks to them."""
-
-    environment: dict[str, str]
-    folder: Path
-
-    def prefect(self, *arguments: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [BIN / "prefect", *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            text=True,
-            timeout=timeout,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            check=False,
-        )
-
-
-def _free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
-
-
-def _start(command: list[str], log: Path, environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    # its own session, so that the whole family can be ended; SIGINT set to its default, which a shell's & takes away
-    return subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=log.open("wb"), stderr=subprocess.STDOUT, start_new_session=True
-    )
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGINT)
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
-
-def _wait_for(url: str, seconds: float, log: Path) -> None:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        try:
-            with urllib.request.urlopen(url, timeout=2):
-                return
-        except OSError:
-            time.sleep(0.5)
-    pytest.fail(f"{url} did not answer in {seconds} s:\n{log.read_text()[-3000:]}")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    folder = tmp_path_factory.mktemp("prefect")
-    port = _free_port()
-    environment = os.environ | {
-        "PREFECT_HOME": str(folder / "home"),
-        "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-        "AISLEFLOW_LAKE": str(folder / "lake"),
-        "NO_COLOR": "1",
-        "COLUMNS": "300",
-    }
-    environment.pop("AISLEFLOW_STORES", None)
-    log = folder / "server.log"
-    process = _start(
-        [str(BIN / "prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(port)], log, environment
-    )
-    try:
-        _wait_for(f"http://127.0.0.1:{port}/api/health", 90, log)
-        running = Server(environment, folder)
-        for command in (("work-pool", "create", "aisleflow", "--type", "process"), ("--no-prompt", "deploy", "--all")):
-            done = running.prefect(*command)
-            assert done.returncode == 0, done.stdout
-        yield running
-    finally:
-        _end(process)
-
-
-def test_deploy_worker_run_and_the_lake_holds_the_day(server: Server):
+def test_deploy_worker_run_and_the_lake_holds_the_day(server: Server, worker: Path):
     assert "store-day/nightly" in server.prefect("deployment", "ls").stdout
-
-    log = server.folder / "worker.log"
-    worker = _start([str(BIN / "prefect"), "worker", "start", "--pool", "aisleflow"], log, server.environment)
-    try:
-        ran = server.prefect("deployment", "run", "store-day/nightly", "-p", "store=demo", "--watch", timeout=300)
-    finally:
-        _end(worker)
-    assert ran.returncode == 0, ran.stdout + log.read_text()[-6000:]
+    ran = server.prefect("deployment", "run", "store-day/nightly", "-p", "store=demo", "--watch", timeout=300)
+    assert ran.returncode == 0, ran.stdout + worker.read_text()[-6000:]
     assert "Completed" in ran.stdout or "COMPLETED" in ran.stdout, ran.stdout
-
-    from flows.lake import Lake
 
     counts = Lake(server.environment["AISLEFLOW_LAKE"]).read("zone_counts", stores=["demo"])
     assert counts.num_rows > 0
@@ -125,10 +28,37 @@ def test_deploy_worker_run_and_the_lake_holds_the_day(server: Server):
     assert "day-report-demo" in artifacts
 
 
-def test_the_schedule_runs_at_half_past_two_of_the_stores_clock(server: Server):
+def test_the_chain_processes_what_is_due_and_a_store_that_fails_is_told(server: Server, worker: Path, tmp_path: Path):
+    """Three stores: one good, one whose file has a mistake, one whose recordings are no video. One at a time."""
+    good = write_tiny_store(tmp_path, "good", pieces=2)
+    for store in ("wrong", "broken"):
+        shutil.copytree(good.parent, tmp_path / store)
+        data = yaml.safe_load(good.read_text()) | {"id": store}
+        if store == "wrong":
+            data["detector"]["model"] = "no-such-model"
+        (tmp_path / store / "store.yaml").write_text(yaml.safe_dump(data))
+    for video in (tmp_path / "broken").rglob("*.mp4"):
+        video.write_bytes(b"no video")
+    lake = str(tmp_path / "lake")
+    options = ["-p", f"stores={tmp_path}", "-p", f"lake={lake}", "-p", f"first={DAY}", "-p", f"last={DAY}"]
+    ran = server.prefect("deployment", "run", "chain-day/nightly", *options, "-p", "poll_s=1", "--watch", timeout=300)
+    log = worker.read_text()[-8000:]
+    assert ran.returncode != 0, ran.stdout + log
+    assert [day.store for day in Lake(lake).days()] == ["good"], log
+    assert remembered_recordings(Lake(lake), "good", Lake(lake).days()[0].date)
+    shown = server.prefect("artifact", "inspect", "chain-day").stdout
+    for expected in ("good", "done", "wrong", "no-such-model", "broken", "no usable recording"):
+        assert expected in shown, shown
+    failed = server.prefect("flow-run", "ls", "--state-type", "FAILED").stdout
+    assert "chain-day" in failed
+
+
+def test_schedules_run_by_the_stores_clock_and_the_chain_each_half_hour(server: Server):
     shown = server.prefect("deployment", "inspect", "store-day/nightly").stdout
     assert "30 2 * * *" in shown
     assert "Europe/Berlin" in shown
+    chain = server.prefect("deployment", "inspect", "chain-day/nightly").stdout
+    assert "10,40 * * * *" in chain
 
 
 def test_prefect_is_the_version_that_schedules():
