@@ -145,6 +145,11 @@ class VideoReader:
             self._failure = f"{self._name}: no picture could be decoded ({stream.codec_context.name})"
 
     @property
+    def position_us(self) -> int | None:
+        """Time of the last decoded frame, also of one that was not asked for."""
+        return self._coverage.last_us
+
+    @property
     def report(self) -> VideoReport:
         """What was read so far: complete once the iteration has ended."""
         account = copy.deepcopy(self._coverage)

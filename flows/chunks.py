@@ -24,7 +24,8 @@ import pyarrow.parquet as pq
 from detection.colours import COLOURS, GARMENTS, garment_colours
 from detection.crops import CropSelector, SelectedCrop
 from detection.detector import Detections, Detector, load_detector
-from detection.video import Frame, Recording, VideoReader
+from detection.isolated import IsolatedReader
+from detection.video import Frame, Recording
 from flows.ahead import ahead, batches
 from flows.config import Camera, DetectorChoice, ReidChoice, StoreConfig
 from flows.day_secrets import DaySecret
@@ -199,7 +200,7 @@ def process_chunk(
             raise ModelChanged(
                 f"the files of model {planned.name} changed while the job ran: start it again to use the new ones"
             )
-    reader = VideoReader(
+    reader = IsolatedReader(
         Recording(chunk.path, chunk.camera, chunk.start_us),
         chunk.sampling_fps,
         from_us=chunk.from_us,
@@ -257,7 +258,7 @@ class _Gathered:
             self._embedded[crop.frame_index, crop.detection_index] = (crop.quality, vector.astype(np.float16), colours)
         self._waiting.clear()
 
-    def table(self, reader: VideoReader) -> pa.Table:
+    def table(self, reader: IsolatedReader) -> pa.Table:
         rows: list[dict[str, object]] = []
         for number, (time_us, detections) in enumerate(self._frames):
             for index, (box, score) in enumerate(zip(detections.boxes, detections.scores, strict=True)):

@@ -112,7 +112,9 @@ class AuditLog:
 
 def _text(entry: Entry) -> dict[str, Any]:
     """The entry's fields, long texts cut."""
-    return {name: value[:LONGEST_TEXT] if isinstance(value, str) else list(value) for name, value in asdict(entry).items()}
+    return {
+        name: value[:LONGEST_TEXT] if isinstance(value, str) else list(value) for name, value in asdict(entry).items()
+    }
 
 
 def _hash(row: dict[str, Any]) -> str:

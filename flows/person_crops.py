@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 
 from detection.crops import cut_out
 from detection.heads import blur_heads
-from detection.video import Recording, VideoReader
+from detection.isolated import IsolatedReader
+from detection.video import Recording
 from flows.config import Camera, StoreConfig
 from flows.find import TrackletName
 from flows.lake import Lake
@@ -114,7 +115,7 @@ def picture_at(
             f"{camera.id}: there is no recording (any more) of {pd.Timestamp(time_us, unit='us', tz='UTC')}"
         )
     file = files[-1]
-    reader = VideoReader(
+    reader = IsolatedReader(
         Recording(file.path, camera.id, file.start_us),
         camera.sampling_fps,
         from_us=time_us,

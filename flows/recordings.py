@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 
 import fsspec
 
-from detection.video import VideoError, VideoInfo, probe
+from detection.isolated import probe
+from detection.video import VideoError, VideoInfo
 from flows.config import EPOCH, MICROSECOND, Camera, StoreConfig
 
 _CODES = {"%Y": r"\d{4}"} | dict.fromkeys(("%m", "%d", "%H", "%M", "%S"), r"\d{2}") | {"%f": r"\d{1,6}"}

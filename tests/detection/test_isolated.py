@@ -1,0 +1,92 @@
+"""Recordings decoded in a process of their own: the same frames, and a death that takes nothing along."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from detection import isolated
+from detection.decoder_child import FRAME, HEAD
+from detection.isolated import IsolatedReader, probe
+from detection.video import Recording, VideoError, VideoReader
+from tests.flows.clips import write_clip
+
+SECOND = 1_000_000
+
+
+def moving(number: int) -> np.ndarray:
+    picture = np.full((64, 96, 3), 40, np.uint8)
+    picture[:, number : number + 8] = 200
+    return picture
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    return write_clip(tmp_path / "clip.mp4", 4, 10, picture=moving)
+
+
+def test_frames_and_report_are_those_of_the_plain_reader(clip):
+    recording = Recording(str(clip), "west", 1_000 * SECOND)
+    readers = [
+        kind(recording, 5, from_us=1_001 * SECOND, to_us=1_003 * SECOND) for kind in (VideoReader, IsolatedReader)
+    ]
+    plain, isolated_ = (list(reader) for reader in readers)
+    assert [frame.time_us for frame in isolated_] == [frame.time_us for frame in plain]
+    np.testing.assert_array_equal([f.image for f in isolated_], [f.image for f in plain])
+    assert readers[1].report == readers[0].report
+    assert len(plain) == 10
+
+
+def test_a_decoder_that_dies_leaves_a_gap_and_the_job_alive(tmp_path, monkeypatch):
+    clip = write_clip(tmp_path / "large.mp4", 4, 10, size=(320, 240))  # more than a pipe holds
+    started = []
+    start = isolated._Child.__init__
+    monkeypatch.setattr(isolated._Child, "__init__", lambda self, task: (start(self, task), started.append(self))[0])
+    reader = IsolatedReader(Recording(str(clip), "west", 0), 10, to_us=4 * SECOND)
+    frames = []
+    for frame in reader:
+        frames.append(frame)
+        if len(frames) == 1:
+            os.kill(started[0]._process.pid, signal.SIGSEGV)
+    report = reader.report
+    assert 1 <= len(frames) < 40
+    assert "died (signal 11)" in report.problems[0]
+    assert report.gaps and report.gaps[-1].end_us == 4 * SECOND
+    assert report.seconds_seen < 4
+
+
+def test_a_decoder_that_stands_still_is_ended(clip, monkeypatch):
+    monkeypatch.setattr(isolated, "STALL_S", 0.5)
+    start = isolated._Child.__init__
+
+    def stopped(self: isolated._Child, task: str) -> None:
+        start(self, task)
+        os.kill(self._process.pid, signal.SIGSTOP)
+
+    monkeypatch.setattr(isolated._Child, "__init__", stopped)
+    reader = IsolatedReader(Recording(str(clip), "west", 0), 10, to_us=4 * SECOND)
+    assert list(reader) == []
+    assert "stood still" in reader.report.problems[0]
+
+
+def test_what_makes_no_sense_is_not_believed():
+    child = object.__new__(isolated._Child)
+    for head in (HEAD.pack(FRAME, 0, 2**31, 2**31), HEAD.pack(FRAME, 0, 0, 5), HEAD.pack(b"R", 0, 0, 2**31)):
+        child._bytes = lambda count, head=head: np.frombuffer(head, np.uint8)
+        with pytest.raises(isolated.DecoderDied):
+            child.answer()
+
+
+def test_probe_tells_what_the_plain_one_does(clip, tmp_path):
+    from detection import container
+
+    assert probe(str(clip)) == container.probe(str(clip))
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no video")
+    with pytest.raises(VideoError, match="no video"):
+        probe(str(broken))
+    assert probe(str(clip)).width == 96
