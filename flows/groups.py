@@ -47,10 +47,10 @@ def find_groups(
     queue), and for at least `least_s` such seconds. They come in together if they cross the same entrance inward within
     `entry_s` seconds of each other. They are companions if they do both. Where the coming in of one was not seen (they
     were inside at opening), going out together takes its place; where that was not seen either, or the store has no
-    entrances, walking together alone decides, and has to hold for a share of 0.7 and 10 s. A group is a set of people who are, on
-    average over its pairs, companions (average linkage), so that one who walks behind a family does not join it. Staff
-    are in no group; who is alone is a group of one. Only places on the floor count: distances in a camera's pixels are
-    no metres.
+    entrances, walking together alone decides, and has to hold for a share of 0.7 and 10 s. A group is a set of people
+    who are, on average over its pairs, companions (average linkage), so that one who walks behind a family does not
+    join it. Staff are in no group; who is alone is a group of one. Only places on the floor count: distances in a
+    camera's pixels are no metres.
 
     Args:
         trajectories: person_id, role, plane, time_us, x, y.

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from flows.density import occupancy_steps
 from flows.places import SECOND_US, Window, Zone, microseconds, timestamps
+from flows.zone_counts import cut_at_buckets, most_at_once
+
+PASSED_BY_S = 10.0
+"""Who stays at a till for less only passed by."""
 
 
-def waiting_times(visits: pd.DataFrame, zones: Sequence[Zone], *, at_least_s: float = 10.0) -> pd.DataFrame:
+def waiting_times(visits: pd.DataFrame, zones: Sequence[Zone], *, at_least_s: float = PASSED_BY_S) -> pd.DataFrame:
     """Waiting at checkouts: shoppers' dwell in zones of kind checkout, from joining the queue to leaving the till.
 
     It includes being served. Who stayed less than `at_least_s` seconds only passed by. Truncated waits are counted but
@@ -29,29 +32,36 @@ def waiting_times(visits: pd.DataFrame, zones: Sequence[Zone], *, at_least_s: fl
 
 
 def queue_lengths(
-    visits: pd.DataFrame, zones: Sequence[Zone], window: Window, *, bucket_s: int = 900, at_least_s: float = 10.0
+    visits: pd.DataFrame,
+    zones: Sequence[Zone],
+    window: Window,
+    *,
+    bucket_s: int = 900,
+    at_least_s: float = PASSED_BY_S,
 ) -> pd.DataFrame:
     """Shoppers at each checkout, the one who is served included: time-weighted mean and longest queue by bucket.
 
     Passers-by as in `waiting_times` are left out. Buckets begin at the window's start; times that were not observed
-    count as empty, so hold it against the coverage. Returns zone, bucket_start, mean, longest.
+    count as empty, so hold it against the coverage. Returns zone, bucket_start, person_s (waited), mean, longest.
     """
-    tills = [zone.id for zone in zones if zone.kind == "checkout"]
-    waits = visits[(visits["role"] == "shopper") & (visits["dwell_s"] >= at_least_s) & visits["zone"].isin(tills)]
-    steps = occupancy_steps(waits)
-    edges = np.append(np.arange(window[0], window[1], bucket_s * SECOND_US), window[1])
+    length, start = bucket_s * SECOND_US, window[0]
+    number = -(-(window[1] - start) // length)
+    edges = np.append(start + np.arange(number) * length, window[1])
+    waits = visits[(visits["role"] == "shopper") & (visits["dwell_s"] >= at_least_s)]
     parts = []
-    for till in tills:
-        own = steps[steps["zone"] == till]
-        start, end, people = microseconds(own["start"]), microseconds(own["end"]), own["people"].to_numpy(float)
-        overlap = np.minimum(end[:, None], edges[1:]) - np.maximum(start[:, None], edges[:-1])
-        overlap = np.maximum(overlap, 0)
-        mean = (overlap * people[:, None]).sum(axis=0) / np.diff(edges)
-        longest = ((overlap > 0) * people[:, None]).max(axis=0, initial=0)
-        rows = {"zone": till, "bucket_start": timestamps(edges[:-1]), "mean": mean, "longest": longest.astype(int)}
+    for till in [zone.id for zone in zones if zone.kind == "checkout"]:
+        own = waits[waits["zone"] == till]
+        enter, leave = (microseconds(own[name]).clip(*window) - start for name in ("enter", "exit"))
+        inside = leave > enter
+        pieces = cut_at_buckets(np.arange(inside.sum()), enter[inside], leave[inside], length)
+        spent_us = np.bincount(pieces.bucket, weights=pieces.end_us - pieces.start_us, minlength=number)
+        rows = {
+            "zone": till,
+            "bucket_start": timestamps(edges[:-1]),
+            "person_s": spent_us / SECOND_US,
+            "mean": spent_us / np.diff(edges),
+            "longest": most_at_once(pieces, 0, number),
+        }
         parts.append(pd.DataFrame(rows))
-    return (
-        pd.concat(parts, ignore_index=True)
-        if parts
-        else pd.DataFrame(columns=["zone", "bucket_start", "mean", "longest"])
-    )
+    names = ["zone", "bucket_start", "person_s", "mean", "longest"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=names)

@@ -1,8 +1,8 @@
 """What the lake derives from a day's tables when it is written, so that long spans need not be counted row by row.
 
 `zone_quarters`: zone_counts in quarter-hours, 15 times fewer rows. Time zones differ by whole quarter-hours, so any
-local hour is made of them. `day_numbers`: a store-day's headline numbers, kept in its manifest: a chain's year is read from
-the manifests alone. Both are defined here, in SQL that the dashboard asks too, and nowhere else.
+local hour is made of them. `day_numbers`: a store-day's headline numbers, kept in its manifest: a chain's year is
+read from the manifests alone. Both are defined here, in SQL that the dashboard asks too, and nowhere else.
 """
 
 from __future__ import annotations
@@ -72,15 +72,23 @@ def day_numbers_sql(visits: str, footfall: str, runs: str, people: str) -> str:
     """SQL for the headline numbers of each store-day.
 
     footfall: inward crossings. visitors: people who crossed inward at least once. people: different people with any
-    sign. stay_s: mean time in the store, over people (`stays_sql`). visits; dwell_s: mean of whole zone visits;
+    sign. stay_s: mean time in the store, over people (`stays_sql`); peak: most people inside at one moment, who comes
+    as another goes counted with them. visits; dwell_s: mean of whole zone visits;
     truncated: visits cut by the video. seconds_seen and seconds_expected of all cameras; simulated.
     """
     return f"""
-        WITH stays AS (
-            SELECT store, date, person_id, sum(epoch(last - first)) AS seconds
-            FROM ({stays_sql(visits, footfall, people)}) GROUP BY ALL
+        WITH stay AS ({stays_sql(visits, footfall, people)}), person AS (
+            SELECT store, date, person_id, sum(epoch(last - first)) AS seconds FROM stay GROUP BY ALL
         ), whole AS (
-            SELECT store, date, count(*) AS people, avg(seconds) AS stay_s FROM stays GROUP BY ALL
+            SELECT store, date, count(*) AS people, avg(seconds) AS stay_s FROM person GROUP BY ALL
+        ), moment AS (
+            SELECT store, date, first AS time, 1 AS change FROM stay
+            UNION ALL SELECT store, date, last, -1 FROM stay
+        ), fullest AS (
+            SELECT store, date, max(inside) AS peak FROM (
+                SELECT store, date, sum(change) OVER (PARTITION BY store, date ORDER BY time, change DESC
+                    ROWS UNBOUNDED PRECEDING) AS inside FROM moment
+            ) GROUP BY ALL
         ), doors AS (
             SELECT store, date, count(*) AS footfall, count(DISTINCT person_id) AS visitors
             FROM {footfall} WHERE direction = 'in' AND {people} GROUP BY ALL
@@ -94,11 +102,11 @@ def day_numbers_sql(visits: str, footfall: str, runs: str, people: str) -> str:
             FROM {runs} QUALIFY row_number() OVER (PARTITION BY store, date ORDER BY started DESC) = 1
         )
         SELECT known.store, known.date, coalesce(footfall, 0) AS footfall, coalesce(visitors, 0) AS visitors,
-            coalesce(people, 0) AS people, stay_s, coalesce(visits, 0) AS visits, dwell_s,
-            coalesce(truncated, 0) AS truncated, coalesce(seconds_seen, 0) AS seconds_seen,
+            coalesce(people, 0) AS people, stay_s, coalesce(peak, 0)::INTEGER AS peak, coalesce(visits, 0) AS visits,
+            dwell_s, coalesce(truncated, 0) AS truncated, coalesce(seconds_seen, 0) AS seconds_seen,
             coalesce(seconds_expected, 0) AS seconds_expected, simulated
-        FROM known LEFT JOIN whole USING (store, date) LEFT JOIN doors USING (store, date)
-            LEFT JOIN zones USING (store, date) ORDER BY ALL
+        FROM known LEFT JOIN whole USING (store, date) LEFT JOIN fullest USING (store, date)
+            LEFT JOIN doors USING (store, date) LEFT JOIN zones USING (store, date) ORDER BY ALL
     """
 
 

@@ -14,7 +14,7 @@ ROLE_FILTERS = {"shoppers": ("shopper",), "all": None}
 """Name of a role filter -> the roles it counts; None: every role."""
 
 
-class _Pieces(NamedTuple):
+class Pieces(NamedTuple):
     """Visits cut at the buckets' borders: person, bucket number, and times."""
 
     person: np.ndarray
@@ -70,7 +70,7 @@ def _count(visits: pd.DataFrame, observed: np.ndarray, first: int, end: int, len
     """dwell_us, occupancy_max, entries, exits and unique_people by bucket, int64 (end - first,)."""
     person = visits["person_id"].to_numpy(np.int64)
     enter, leave = microseconds(visits["enter"]), microseconds(visits["exit"])
-    pieces = _cut(person, enter, leave, length)
+    pieces = cut_at_buckets(person, enter, leave, length)
     number = end - first
     entered = enter[~np.isin(enter, observed[:, 0])] // length - first
     left = leave[~np.isin(leave, observed[:, 1])] // length - first
@@ -79,23 +79,24 @@ def _count(visits: pd.DataFrame, observed: np.ndarray, first: int, end: int, len
     pairs = np.unique(np.column_stack([pieces.bucket, pieces.person]), axis=0)
     return {
         "dwell_us": dwell,
-        "occupancy_max": _most_at_once(pieces, first, number),
+        "occupancy_max": most_at_once(pieces, first, number),
         "entries": np.bincount(entered[entered < number], minlength=number),
         "exits": np.bincount(left[left < number], minlength=number),
         "unique_people": np.bincount(pairs[:, 0] - first, minlength=number),
     }
 
 
-def _cut(person: np.ndarray, enter: np.ndarray, leave: np.ndarray, length: int) -> _Pieces:
+def cut_at_buckets(person: np.ndarray, enter: np.ndarray, leave: np.ndarray, length: int) -> Pieces:
+    """Spans of time cut at the multiples of `length` (all int64 microseconds)."""
     first, last = enter // length, (leave - 1) // length
     count = last - first + 1
     owner = np.repeat(np.arange(len(person)), count)
     bucket = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count) + first[owner]
     start = np.maximum(enter[owner], bucket * length)
-    return _Pieces(person[owner], bucket, start, np.minimum(leave[owner], (bucket + 1) * length))
+    return Pieces(person[owner], bucket, start, np.minimum(leave[owner], (bucket + 1) * length))
 
 
-def _most_at_once(pieces: _Pieces, first: int, number: int) -> np.ndarray:
+def most_at_once(pieces: Pieces, first: int, number: int) -> np.ndarray:
     """Highest occupancy by bucket: a sweep over comings and goings; at the same microsecond going comes first."""
     most = np.zeros(number, np.int64)
     if not len(pieces.bucket):
@@ -123,7 +124,7 @@ def _coverage(seen: Sequence[Sequence[float]] | None, window: Window, first: int
 def _bucket_sums(spans: np.ndarray, weights: np.ndarray, first: int, end: int, length: int) -> np.ndarray:
     """Sum over spans (K, 2) of their time in each bucket times their weight, float64 microseconds (end - first,)."""
     number = np.arange(len(spans), dtype=np.int64)
-    pieces = _cut(number, spans[:, 0], spans[:, 1], length)
+    pieces = cut_at_buckets(number, spans[:, 0], spans[:, 1], length)
     amount = (pieces.end_us - pieces.start_us) * weights[pieces.person]
     return np.bincount(pieces.bucket - first, weights=amount, minlength=end - first)
 
