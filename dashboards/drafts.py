@@ -12,6 +12,7 @@ from dashboards import theme
 from dashboards.editor import Edit, Point, Shape
 from detection.floor import CalibrationError, FloorCalibration
 from flows.config import Camera, StoreConfig
+from flows.sight import entrance_advice, floor_view, picture_view
 
 SELECTED = "setup.selected"
 
@@ -236,6 +237,25 @@ def calibration_of(
         return None
 
 
+def entrances_out_of_view(store: StoreConfig, draft: Draft) -> list[tuple[str, str]]:
+    """Entrances that the cameras can't, or can't wholly, see crossed: name, and what to do about it."""
+    fitted = {camera.id: calibration_of(store, draft, camera.id) for camera in store.cameras}
+    calibrations = {name: calibration for name, calibration in fitted.items() if calibration is not None}
+    sizes = {camera.id: camera.image_size for camera in store.cameras if camera.image_size} | draft.sizes
+    told = []
+    for one in draft.entrances:
+        if one["camera"] is None:
+            view = floor_view(calibrations)
+        elif one["camera"] in sizes:
+            view = picture_view(sizes[one["camera"]])
+        else:
+            continue
+        advice = entrance_advice(np.array(one["line"], float), view, pixels=one["camera"] is not None)
+        if advice:
+            told.append((one["name"] or one["id"], advice))
+    return told
+
+
 # What to save ----------------------------------------------------------------------------------------------------
 
 
@@ -282,8 +302,9 @@ def for_file(store: StoreConfig, draft: Draft) -> dict[str, Any]:
             if old is not None and "max_error_m" in old.model_fields_set:
                 calibration["max_error_m"] = old.max_error_m
             cameras[camera.id] = {"calibration": calibration if points else None}
-            if camera.image_size is None and points:
-                cameras[camera.id]["image_size"] = list(draft.sizes[camera.id])
+        drawn_on = camera.id in cameras or any(one["camera"] == camera.id for one in (*draft.zones, *draft.entrances))
+        if camera.image_size is None and drawn_on and camera.id in draft.sizes:
+            cameras.setdefault(camera.id, {})["image_size"] = list(draft.sizes[camera.id])
     return {
         "zones": [{k: v for k, v in zone.items() if k != "key"} for zone in draft.zones],
         "entrances": [{k: v for k, v in one.items() if k != "key"} for one in draft.entrances],

@@ -360,7 +360,7 @@ def examine_store(path: str | Path) -> tuple[StoreConfig | None, list[Problem]]:
     problems = [Problem(str(file), field, "is given twice; remove one", line) for field, line in lines.duplicates]
     config, faults = _understand(data)
     faults += cross_checks(config, data) if config else []
-    problems += [Problem(str(file), _field(loc), message, lines.line(loc)) for loc, message in faults]
+    problems += [Problem(str(file), field_name(loc), message, lines.line(loc)) for loc, message in faults]
     return config, problems
 
 
@@ -410,7 +410,8 @@ def _say(error: Any) -> str:
     return f"{error['msg'][0].lower()}{error['msg'][1:]}; it is {shown if len(shown) < 60 else shown[:57] + '...'}"
 
 
-def _field(location: tuple[str | int, ...]) -> str:
+def field_name(location: tuple[str | int, ...]) -> str:
+    """A place in the file as messages name it: `cameras[1].calibration`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
 
 

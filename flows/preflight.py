@@ -8,14 +8,16 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from flows.chunks import detector_of, embedder_of
-from flows.config import Problem, StoreConfig, StoreConfigError, config_lines, examine_store
+from flows.config import Problem, StoreConfig, StoreConfigError, config_lines, examine_store, field_name
 from flows.recordings import CameraDay, describe_template, file_stamps, find_camera_day
+from flows.sight import advice
 
 
 @dataclass(frozen=True)
 class Preflight:
     """A store ready to be processed for a day. `warnings` are told and do not stop the job.
 
+    `advice`: what the configuration asks for and the cameras can't see, for whoever sets the store up.
     `stamps`: the files there were among the recordings, listed before any of them was opened (`file_stamps`).
     """
 
@@ -24,6 +26,7 @@ class Preflight:
     day: date
     found: tuple[CameraDay, ...]
     warnings: tuple[Problem, ...]
+    advice: tuple[Problem, ...]
     stamps: Mapping[str, str]
 
 
@@ -45,7 +48,7 @@ def preflight(store_file: str | Path, day: date | None = None, *, partial: bool 
     problems = [*problems, *fatal, *_picture_size_problems(config, file, found), *_model_problems(config, file)]
     if problems:
         raise StoreConfigError(problems)
-    return Preflight(file, config, day, found, tuple(missing), stamps)
+    return Preflight(file, config, day, found, tuple(missing), tuple(_advice(config, file)), stamps)
 
 
 def yesterday(config: StoreConfig, now: datetime | None = None) -> date:
@@ -62,6 +65,12 @@ def _recording_problems(config: StoreConfig, file: Path, day: date, found: tuple
         if not camera_day.files and not camera_day.problems:
             expected = describe_template(config, file.parent, camera, day)
             yield Problem(str(file), f"recordings of {camera.id}", f"none for {day}; expected {expected}", at)
+
+
+def _advice(config: StoreConfig, file: Path) -> Iterator[Problem]:
+    lines = config_lines(file)
+    for location, message in advice(config):
+        yield Problem(str(file), field_name(location), message, lines.line(location))
 
 
 def _picture_size_problems(config: StoreConfig, file: Path, found: tuple[CameraDay, ...]) -> Iterator[Problem]:

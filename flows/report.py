@@ -8,7 +8,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from flows.chunks import embedder_of
+from flows.config import StoreConfig
 from flows.day_summary import DaySummary
+from flows.day_tables import same_person_odds
 from flows.preflight import Preflight
 
 ZONE_COLUMNS = ("zone", "mean people", "peak", "visits", "mean dwell s", "people/m2", "observed")
@@ -109,7 +112,23 @@ def print_check(ready: Preflight, console: Console) -> None:
         console.print(f"{camera.id}: {len(found.files)} recordings, {seconds:,.0f} s; {placed}")
     for warning in ready.warnings:
         console.print(f"[yellow]warning:[/yellow] {warning}")
-    console.print(f"detector {config.detector.model}, re-identification {config.reid.model}: present")
+    for note in ready.advice:
+        console.print(f"[yellow]note:[/yellow] {note}", soft_wrap=True)
+    console.print(f"detector {config.detector.model}: present")
+    console.print(f"re-identification {config.reid.model}: present; {_same_person(config)}", soft_wrap=True)
+
+
+def _same_person(config: StoreConfig) -> str:
+    """From which likeness two pictures are held to be one person, and how sure that is."""
+    embedder = embedder_of(config.reid)
+    even, _ = same_person_odds(embedder, config)
+    fit = embedder.config.calibration
+    source = "fitted with the weights" if config.reid.threshold is None else "set in store.yaml"
+    return (
+        f"two pictures are as likely one person as two at cosine {even:.2f} ({source}); from {fit['threshold']:.2f} on,"
+        f" {fit['tpr']:.0%} of one person's pairs are found and {fit['fpr']:.0%} of other pairs taken for one"
+        f" (measured on {fit['pairs']:.0f} pairs of pictures from different cameras, none of them trained on)"
+    )
 
 
 def print_score(result: dict[str, Any], console: Console, as_json: bool) -> None:

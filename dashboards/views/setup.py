@@ -94,6 +94,8 @@ def _zones(store: StoreConfig, draft: Draft) -> None:
                 icon=":material/no_photography:",
             )
             return
+        if camera is not None:
+            draft.sizes[camera.id] = (round(surface.width), round(surface.height))
         calibration = None if camera is None else drafts.calibration_of(store, draft, camera.id)
         shapes = drafts.shapes_on(draft, camera, calibration)
         edit = editor.draw(
@@ -163,6 +165,8 @@ def _entrance_table(store: StoreConfig, draft: Draft) -> None:
     )
     for entrance, row in zip(draft.entrances, edited.to_dict("records"), strict=True):
         entrance.update({"id": row["Id"], "name": row["Name"] or None})
+    for name, advice in drafts.entrances_out_of_view(store, draft):
+        st.warning(f"{name}: {advice}.", icon=":material/visibility_off:")
     _remover(
         "entrance",
         draft,

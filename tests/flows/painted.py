@@ -92,7 +92,7 @@ class HueEmbedder:
     """Recognises painted people: an embedding is one of HUES directions."""
 
     name, sha256, dimension, threshold = "hue-embedder", "e" * 64, HUES, 0.5
-    config = SimpleNamespace(calibration={"slope": 20.0, "offset": -10.0, "threshold": 0.5})
+    config = SimpleNamespace(calibration={"slope": 20.0, "offset": -10.0, "threshold": 0.5, "tpr": 1.0, "fpr": 0.0, "pairs": 9.0})
 
     def embed(self, crops: Sequence[np.ndarray]) -> np.ndarray:
         hues = [int(np.median(cv2.cvtColor(crop, cv2.COLOR_RGB2HSV)[..., 0])) for crop in crops]

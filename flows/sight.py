@@ -1,0 +1,104 @@
+"""What of zones and entrances the cameras have in view: told while a store is set up, not after a month of nights.
+
+Shelves that hide a part are not considered, nor how well feet are seen at the picture's border.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import combinations
+
+import numpy as np
+
+from detection.floor import FloorCalibration
+from detection.zones import overlap_area
+from flows.config import StoreConfig
+from flows.config_checks import Fault
+from flows.footfall import HYSTERESIS_M, HYSTERESIS_PX
+from flows.observation import seen_points
+
+View = Callable[[np.ndarray], np.ndarray]
+"""Which points (N, 2) of a plane are in view: bool (N,)."""
+
+LINE_POINTS = 41
+ENOUGH = 0.9
+OVERLAP_M2 = 0.1
+
+
+def floor_view(calibrations: Mapping[str, FloorCalibration]) -> View:
+    """What any calibrated camera's picture holds, in floor metres."""
+
+    def seen(points: np.ndarray) -> np.ndarray:
+        found = np.zeros(len(points), bool)
+        for calibration in calibrations.values():
+            found |= picture_view(calibration.image_size)(calibration.to_pixels(points))
+        return found
+
+    return seen
+
+
+def picture_view(size: tuple[int, int]) -> View:
+    """What lies in a picture of (width, height), in pixels."""
+    return lambda points: np.all((points >= 0) & (points <= size), axis=1)  # NaN, behind the camera, is not in it
+
+
+def entrance_in_view(line: np.ndarray, view: View, margin: float) -> float:
+    """Share of a line (2, 2) that has `margin` in view on both of its sides: only there can a crossing be seen."""
+    start, end = np.asarray(line, float)
+    along = end - start
+    normal = np.array([-along[1], along[0]]) / np.hypot(*along) * margin
+    points = start + np.linspace(0, 1, LINE_POINTS)[:, None] * along
+    return float((view(points + normal) & view(points - normal)).mean())
+
+
+def entrance_advice(line: np.ndarray, view: View, *, pixels: bool) -> str | None:
+    """What to tell whoever drew this entrance; None where all of it can be counted."""
+    margin, unit = (HYSTERESIS_PX, "px") if pixels else (HYSTERESIS_M, "m")
+    share = entrance_in_view(line, view, margin)
+    if share >= ENOUGH:
+        return None
+    part = "nowhere" if share == 0 else f"along {share:.0%} of it only"
+    return (
+        f"{part} do the cameras see {margin:g} {unit} on both sides of this entrance, and where they don't, people"
+        " who cross it may not be counted: move the line into view, or turn a camera"
+    )
+
+
+def advice(config: StoreConfig) -> Iterator[Fault]:
+    """Where in the file, and what to know: zones and entrances out of view, zones that overlap, idle cameras."""
+    calibrations = {c.id: c.floor_calibration for c in config.cameras if c.floor_calibration is not None}
+    sizes = {camera.id: camera.image_size for camera in config.cameras}
+    for number, zone in enumerate(config.zones):
+        if zone.camera is None:
+            seen = list(seen_points(np.array(zone.polygon), calibrations).values())
+            share = float(np.logical_or.reduce(seen).mean()) if seen else 0.0
+            if share < ENOUGH:
+                yield ("zones", number, "polygon"), _zone_advice(share)
+    for number, gate in enumerate(config.entrances):
+        size = sizes.get(gate.camera or "")
+        view = floor_view(calibrations) if size is None else picture_view(size)
+        told = entrance_advice(np.array(gate.line), view, pixels=gate.camera is not None)
+        if told:
+            yield ("entrances", number, "line"), told
+    yield from _overlaps(config)
+    used = {place.camera for place in (*config.zones, *config.entrances)}
+    for number, camera in enumerate(config.cameras):
+        if camera.calibration is None and camera.id not in used:
+            yield ("cameras", number), f"{camera.id} is not calibrated and nothing is drawn on it: it counts nothing"
+
+
+def _zone_advice(share: float) -> str:
+    if share == 0:
+        return "no camera sees this zone: its numbers will be absent"
+    return f"the cameras see {share:.0%} of this zone: its coverage is never higher"
+
+
+def _overlaps(config: StoreConfig) -> Iterator[Fault]:
+    for (_, first), (number, second) in combinations(enumerate(config.zones), 2):
+        if first.camera is None and second.camera is None:
+            shared = overlap_area(np.array(first.polygon), np.array(second.polygon))
+            if shared > OVERLAP_M2:
+                yield (
+                    ("zones", number, "polygon"),
+                    f"overlaps zone {first.id!r} by {shared:.1f} m2: who stands there counts in both",
+                )
