@@ -1,4 +1,4 @@
-"""The process that recordings are decoded in: `python -m detection.decoder_child read` or `probe`.
+"""The process that recordings are decoded in: `python -m detection.decoder_child TASK`: read, probe or picture.
 
 A recording is untrusted input, and a decoder's mistake must end this process at most. It reads one JSON line a request
 on its standard input, and answers on its standard output in messages: a head (`HEAD`), then as many bytes as that says.
@@ -6,6 +6,7 @@ on its standard input, and answers on its standard output in messages: a head (`
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import resource
@@ -17,6 +18,7 @@ from dataclasses import asdict
 import numpy as np
 
 from detection.container import VideoError, probe
+from detection.guarded_picture import PictureRefused, decode_picture
 from detection.video import Recording, VideoReader
 
 HEAD = struct.Struct("<cqII")
@@ -35,10 +37,14 @@ def main(task: str) -> None:
         try:
             if task == "probe":
                 answers.text(PROBED, asdict(probe(request["path"])))
+            elif task == "picture":
+                answers.frame(0, decode_picture(base64.b64decode(request["data"])))
             else:
                 _read(request, answers)
         except VideoError as error:
             answers.text(ERROR, {"message": str(error), "duration_s": error.duration_s})
+        except PictureRefused as error:
+            answers.text(ERROR, {"message": str(error)})
 
 
 def _read(request: dict, answers: _Answers) -> None:

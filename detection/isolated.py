@@ -1,6 +1,7 @@
-"""Recordings read in a process of their own, which may die or hang without taking the job along.
+"""Recordings and uploads decoded in a process of their own, which may die or hang without taking the job along.
 
-`IsolatedReader` gives what `detection.video.VideoReader` gives, `probe` what `detection.container.probe` does. A file
+`IsolatedReader` gives what `detection.video.VideoReader` gives, `probe` what `detection.container.probe` does,
+`decode_picture` what `detection.guarded_picture.decode_picture` does. A file
 that kills the decoder (or makes it stand still for `STALL_S`) is a file that could be read up to there: the report
 says so, and the missing time is a gap. What comes from the other process is checked before it is used: it may have
 been taken over by the file that it read.
@@ -9,6 +10,7 @@ been taken over by the file that it read.
 from __future__ import annotations
 
 import atexit
+import base64
 import fcntl
 import json
 import os
@@ -26,6 +28,7 @@ import numpy as np
 from detection.container import VideoError, VideoInfo
 from detection.coverage import Gap
 from detection.decoder_child import ALIVE, ERROR, FRAME, HEAD, PROBED, REPORT
+from detection.guarded_picture import MOST_BYTES, PictureRefused
 from detection.timestamps import MICROSECONDS
 from detection.video import Frame, Recording, VideoReport
 
@@ -111,6 +114,23 @@ def probe(path: str) -> VideoInfo:
         except DecoderDied as error:
             child.close()
             raise VideoError(f"{os.path.basename(path)}: read 0 %: {error}") from None
+
+
+def decode_picture(data: bytes) -> np.ndarray:
+    """Pixels of an uploaded picture, uint8 RGB (H, W, 3), decoded in another process. Raises PictureRefused."""
+    if len(data) > MOST_BYTES:
+        raise PictureRefused(f"the file has {len(data):,} bytes; a picture may have {MOST_BYTES:,}: make it smaller")
+    child = _Child("picture")
+    try:
+        child.ask({"data": base64.b64encode(data).decode()})
+        kind, _, content = child.answer()
+    except DecoderDied as error:
+        raise PictureRefused(f"the picture could not be decoded: {error}") from None
+    finally:
+        child.close()
+    if kind != FRAME:
+        raise PictureRefused(str(content["message"]))
+    return content
 
 
 _probing = threading.Lock()
