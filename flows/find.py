@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from scipy.special import expit, ndtr
@@ -30,7 +30,7 @@ LOOKED_AT = 400
 """Tracklets most alike that the other evidence is weighed on."""
 
 
-class SearchRefused(PermissionError):
+class SearchRefused(ValueError):
     """A search that may not be done; the message says why and what would make it allowed."""
 
 
@@ -76,6 +76,16 @@ class Query:
         parts = ["picture"] * (self.embedding is not None) + colours + [self.age or ""]
         answers = f"{len(self.confirmed)} confirmed, {len(self.rejected)} rejected"
         return ", ".join([part for part in parts if part] + [answers] * bool(self.confirmed or self.rejected))
+
+
+def described(upper: str | None, lower: str | None, age: str | None) -> dict[str, Any]:
+    """The fields of a Query that words give. Raises ValueError for a colour or an age that is none."""
+    for colour in (upper, lower):
+        if colour is not None:
+            colour_index(colour)
+    if age is not None and age not in get_args(Age):
+        raise ValueError(f"{age!r}: say child or adult")
+    return {"upper": upper, "lower": lower, "age": age}
 
 
 @dataclass(frozen=True)

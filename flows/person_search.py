@@ -1,0 +1,144 @@
+"""One search by one user for one reason. Each step is written to the audit before anything is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from detection.crops import cut_out
+from flows.chunks import detector_of, embedder_of
+from flows.config import StoreConfig, load_store
+from flows.day_tables import same_person_odds
+from flows.find import Candidate, Filters, Query, SearchRefused, TrackletName, allow_search, search
+from flows.find_audit import Action, AuditLog, Entry
+from flows.lake import Lake
+from flows.person_crops import camera_of, crop_of, tracklet_at, tracks_of
+from flows.search_days import SearchDay, open_search_day
+from flows.sightings import LastSeen, floor_path, last_seen
+
+SHORTEST_REASON = 8
+
+
+class PersonSearch:
+    """A search in one store.
+
+    Args:
+        store_file: its store.yaml.
+        lake: the lake's folder or URL.
+        user: who searches, as the audit names them.
+        reason: why, in the user's words.
+        days: what is searched; several only where the store joins days.
+
+    Raises:
+        SearchRefused: search is off, no reason is given, or the days may not be joined. The refusal is audited.
+    """
+
+    def __init__(self, store_file: Path, lake: str, user: str, reason: str, days: Sequence[date]) -> None:
+        self.config: StoreConfig = load_store(store_file)
+        self._folder = Path(store_file).parent
+        self._lake = Lake(lake)
+        self._audit = AuditLog(lake, self.config.id)
+        self._user, self._reason = user, " ".join(reason.split())
+        self._days = tuple(sorted(set(days)))
+        self._shows_heads = False
+        self._purpose = self.config.find.purpose if self.config.find else ""
+        try:
+            allow_search(self.config, self._days)
+            if len(self._reason) < SHORTEST_REASON:
+                raise SearchRefused(
+                    f"say why you search, in at least {SHORTEST_REASON} letters: it goes into the audit"
+                )
+        except SearchRefused as refusal:
+            self._write("refused", str(refusal))
+            raise
+
+    def of_picture(self, picture: np.ndarray) -> Query:
+        """A query for the person in a picture, uint8 RGB (H, W, 3): the largest that the store's detector finds, or the
+        whole picture where it finds none."""
+        found = detector_of(self.config.detector).detect([picture])[0]
+        if len(found):
+            sides = found.boxes[:, 2:] - found.boxes[:, :2]
+            picture = cut_out(picture, found.boxes[int(np.prod(sides, axis=1).argmax())], 0.05)
+        return Query(embedding=embedder_of(self.config.reid).embed([picture])[0])
+
+    def of_person_at(self, camera: str, time_us: int, point: tuple[float, float]) -> Query:
+        """A query for whom somebody clicked on, in a camera's picture. Raises ValueError where nobody was tracked."""
+        name = tracklet_at(self._lake, self.config, camera, time_us, point)
+        if name is None:
+            raise ValueError(f"{camera}: nobody was tracked at that place and time; click into a person's box")
+        return self.of_tracklet(name)
+
+    def of_tracklet(self, name: TrackletName) -> Query:
+        """A query for a person by one sighting. Raises ValueError where it has no embedding."""
+        day = next((one for one in self.opened if one.day == name.day), None)
+        row = day.row_of(name.camera, name.track_id) if day else None
+        if day is None or row is None:
+            raise ValueError(
+                f"{name}: there is no such sighting with a picture good enough, on the days that are searched"
+            )
+        return Query(embedding=day.plain([row])[0])
+
+    @cached_property
+    def opened(self) -> list[SearchDay]:
+        """The days, open for search."""
+        return [open_search_day(self._lake, self.config, day) for day in self._days]
+
+    def find(
+        self, query: Query, filters: Filters | None = None, *, count: int = 20, newest_first: bool = False
+    ) -> list[Candidate]:
+        """The likeliest people; see `flows.find.search`."""
+        filters = filters or Filters()
+        for name in filters.cameras:
+            camera_of(self.config, name)
+        odds = same_person_odds(embedder_of(self.config.reid), self.config)
+        found = search(self.opened, query, filters, calibration=odds, count=count, newest_first=newest_first)
+        asked = "; ".join(part for part in (str(query), str(filters), " ".join(map(str, self._days))) if part)
+        self._write("search", asked, [candidate.name for candidate in found])
+        return found
+
+    def answer(self, query: Query, name: TrackletName, *, same_person: bool) -> Query:
+        """The query after a person has looked at a candidate and said whether it is the one."""
+        self._write("confirm" if same_person else "reject", shown=[name])
+        if same_person:
+            return replace(query, confirmed=(*query.confirmed, name))
+        return replace(query, rejected=(*query.rejected, name))
+
+    def show_heads(self) -> None:
+        """From here on crops show heads: the user has confirmed that this search needs it."""
+        self._write("heads")
+        self._shows_heads = True
+
+    def crops(self, names: Sequence[TrackletName]) -> list[np.ndarray | str]:
+        """Pictures of tracklets, uint8 RGB, heads blurred until `show_heads`; or why there is none."""
+        self._write("crops", shown=names)
+        result: list[np.ndarray | str] = []
+        for name in names:
+            try:
+                track = tracks_of(self._lake, self.config.id, [name])
+                result.append(crop_of(self.config, self._folder, name, track, show_head=self._shows_heads))
+            except ValueError as error:
+                result.append(str(error))
+        return result
+
+    def places(self, names: Sequence[TrackletName]) -> pd.DataFrame:
+        """Where tracklets were: rows of `positions`, in order of time."""
+        return tracks_of(self._lake, self.config.id, names)
+
+    def last_seen_of(self, name: TrackletName) -> LastSeen:
+        """Where one sighting ended."""
+        return last_seen(self.config, self.places([name]))
+
+    def path(self, confirmed: Sequence[TrackletName]) -> tuple[pd.DataFrame, LastSeen]:
+        """The way of confirmed sightings over the floor, and where it ends."""
+        track = self.places(confirmed)
+        return floor_path(track), last_seen(self.config, track)
+
+    def _write(self, action: Action, query: str = "", shown: Sequence[TrackletName] = ()) -> None:
+        names = tuple(map(str, shown))
+        self._audit.append(Entry(self._user, action, self._purpose, self._reason, query, names))
