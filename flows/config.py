@@ -253,6 +253,14 @@ class PersonSearch(Section):
     )
 
 
+class Sales(Section):
+    """What the tills sold, for conversion: a CSV a day with the columns time and transactions."""
+
+    path: str = Field(
+        title="Path", description="beside store.yaml or absolute, with %Y, %m and %d: sales/%Y-%m-%d.csv", min_length=1
+    )
+
+
 class StoreConfig(Section):
     """One store."""
 
@@ -272,6 +280,7 @@ class StoreConfig(Section):
     counting: Counting = Field(default_factory=Counting)
     staff: StaffRule | None = Field(None, title="Staff rule")
     privacy: Privacy = Field(default_factory=Privacy)
+    sales: Sales | None = Field(None, title="Sales", description="of the tills; no conversion where left out")
     find: PersonSearch | None = Field(None, title="Person search", description="off where left out")
 
     @field_validator("timezone")
