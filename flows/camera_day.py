@@ -19,7 +19,7 @@ from detection.floor import foot_points
 from detection.place import Fixture, Places, locate
 from detection.tracker import track
 from detection.zones import points_in_polygon
-from flows.config import Camera
+from flows.config import Camera, StoreConfig
 
 SECOND = 1_000_000
 FOOT_SIGMA_M = 0.3
@@ -89,6 +89,13 @@ class Shop:
 
     floor_size: tuple[float, float]
     fixtures: tuple[Fixture, ...] = ()
+
+
+def shop_of(config: StoreConfig) -> Shop:
+    """The shop of a configuration."""
+    floor = config.floor
+    fixtures = tuple(Fixture(np.array(fixture.polygon), fixture.height_m) for fixture in floor.fixtures)
+    return Shop((floor.width_m, floor.depth_m), fixtures)
 
 
 def track_camera_day(

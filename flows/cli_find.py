@@ -92,13 +92,16 @@ def find_live_command(
     stores: StoresOption = None,
 ) -> None:
     """Watch the segments that are being recorded and report the person when they come by."""
-    from flows.find_live import find_live
+    from flows.find_live import LiveSearch
+    from flows.person_search import PersonSearch
+    from flows.plan import default_lake
+    from flows.stores import find_store
 
-    picture = None if image is None else image.read_bytes()
-    matches = find_live(
-        store, reason, picture, upper, lower, age, minutes=minutes, look_back=look_back, lake=lake, stores=stores
-    )
-    out.print(f"{len(matches)} match(es)")
+    place, today = lake or default_lake(), datetime.now(UTC).date()
+    search = PersonSearch(find_store(store, stores), place, f"os:{getpass.getuser()}", reason, [today])
+    query = _query(search, image, None, upper, lower, age)
+    for match in LiveSearch(search, query, look_back_s=look_back * 60).watch(minutes * 60):
+        out.print(str(match), soft_wrap=True, markup=False)
 
 
 @find_commands.command()

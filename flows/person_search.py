@@ -41,7 +41,8 @@ class PersonSearch:
 
     def __init__(self, store_file: Path, lake: str, user: str, reason: str, days: Sequence[date]) -> None:
         self.config: StoreConfig = load_store(store_file)
-        self._folder = Path(store_file).parent
+        self.folder = Path(store_file).parent
+        self.lake = lake
         self._lake = Lake(lake)
         self._audit = AuditLog(lake, self.config.id)
         self._user, self._reason = user, " ".join(reason.split())
@@ -109,6 +110,14 @@ class PersonSearch:
             return replace(query, confirmed=(*query.confirmed, name))
         return replace(query, rejected=(*query.rejected, name))
 
+    def note_live(self, query: Query) -> None:
+        """Put into the audit that new segments are watched for somebody."""
+        self._write("live", str(query))
+
+    def note_matches(self, names: Sequence[TrackletName]) -> None:
+        """Put into the audit who of a watched segment is reported."""
+        self._write("match", shown=names)
+
     def show_heads(self) -> None:
         """From here on crops show heads: the user has confirmed that this search needs it."""
         self._write("heads")
@@ -121,7 +130,7 @@ class PersonSearch:
         for name in names:
             try:
                 track = tracks_of(self._lake, self.config.id, [name])
-                result.append(crop_of(self.config, self._folder, name, track, show_head=self._shows_heads))
+                result.append(crop_of(self.config, self.folder, name, track, show_head=self._shows_heads))
             except ValueError as error:
                 result.append(str(error))
         return result

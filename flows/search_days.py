@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -35,7 +35,8 @@ class SearchDay:
     """A store-day that can be searched.
 
     `tracklets`: camera, track_id, start_us, end_us, quality, height_m, height_sigma_m, person_id (0: nobody's), a row a
-    tracklet that has an embedding; `colours` (N, 2, 11) beside it, NaN where not measured; `index` has the same rows.
+    tracklet that has an embedding; `colours` (N, 2, 11) beside it, NaN where not measured; `index` has the same
+    rows, and `read_embeddings` gives them (N, D) as they are stored.
     """
 
     store: str
@@ -44,7 +45,7 @@ class SearchDay:
     colours: np.ndarray
     index: PersonIndex
     secret: bytes
-    _lake: Lake
+    read_embeddings: Callable[[], np.ndarray]
 
     def turned(self, embedding: np.ndarray) -> np.ndarray:
         """A plain embedding (D,) as the day's are."""
@@ -52,8 +53,7 @@ class SearchDay:
 
     def plain(self, rows: Sequence[int]) -> np.ndarray:
         """Embeddings (R, D) of rows, turned back: to be held in memory only, for the search they belong to."""
-        table = self._lake.read_day(self.store, self.day, ["tracklets"], ["quality", "embedding"])["tracklets"]
-        return rotate_back(_embeddings(_searchable(table))[list(rows)], self.secret)
+        return rotate_back(self.read_embeddings()[list(rows)], self.secret)
 
     def row_of(self, camera: str, track_id: int) -> int | None:
         """The row of a tracklet, or None."""
@@ -85,7 +85,12 @@ def open_search_day(lake: Lake, config: StoreConfig, day: date) -> SearchDay:
     people = tables["identities"].select(["camera", "track_id", "person_id"]).to_pandas()
     rows = rows.merge(people, how="left", on=["camera", "track_id"]).fillna({"person_id": 0})
     rows["person_id"] = rows["person_id"].astype(int)
-    return SearchDay(config.id, day, rows, _colours(table), index, secret.read(), lake)
+
+    def read_embeddings() -> np.ndarray:
+        stored = lake.read_day(config.id, day, ["tracklets"], ["quality", "embedding"])["tracklets"]
+        return _embeddings(_searchable(stored))
+
+    return SearchDay(config.id, day, rows, _colours(table), index, secret.read(), read_embeddings)
 
 
 def index_folder(lake: str) -> Path:

@@ -11,11 +11,9 @@ import time
 from collections.abc import Sequence
 
 import fsspec
-import numpy as np
 import pyarrow.parquet as pq
 
-from detection.place import Fixture
-from flows.camera_day import Shop, track_camera_day
+from flows.camera_day import shop_of, track_camera_day
 from flows.chunks import embedder_of
 from flows.day_summary import DaySummary, summarise
 from flows.day_tables import day_tables, people_of
@@ -46,9 +44,7 @@ def finish_store_day(plan: Plan, files: Sequence[str]) -> DaySummary:
     stages = Stages()
     config = plan.config
     embedder = embedder_of(config.reid)
-    floor = config.floor
-    fixtures = tuple(Fixture(np.array(fixture.polygon), fixture.height_m) for fixture in floor.fixtures)
-    shop = Shop((floor.width_m, floor.depth_m), fixtures)
+    shop = shop_of(config)
     tracks = [
         track_camera_day(
             camera,

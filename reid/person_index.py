@@ -23,14 +23,14 @@ class PersonIndex:
     """Embeddings (N, D) of length 1, opened by `open_index`. Rows are numbered as they were given to `build_index`."""
 
     def __init__(self, index: faiss.Index, scale: float) -> None:
-        self._index, self._scale = index, scale
+        self.index, self.scale = index, scale
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return int(self.index.ntotal)
 
     @property
     def dimension(self) -> int:
-        return int(self._index.d)
+        return int(self.index.d)
 
     def search(self, query: np.ndarray, count: int, allowed: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """The rows most like a query (D,), the best first, and their cosines; at most `count`.
@@ -46,12 +46,12 @@ class PersonIndex:
             bits = np.packbits(allowed, bitorder="little")
             parameters.sel = faiss.IDSelectorBitmap(len(allowed), faiss.swig_ptr(bits))
         unit = np.asarray(query, np.float32) / max(float(np.linalg.norm(query)), 1e-12)
-        products, rows = self._index.search(unit[None], count, params=parameters)
-        return rows[0], products[0] / self._scale
+        products, rows = self.index.search(unit[None], count, params=parameters)
+        return rows[0], products[0] / self.scale
 
 
-def build_index(embeddings: np.ndarray, path: Path) -> None:
-    """Write the index of embeddings (N, D), float, length 1, to a file; it appears whole or not at all."""
+def index_of(embeddings: np.ndarray) -> PersonIndex:
+    """An index in memory of embeddings (N, D), float, length 1."""
     embeddings = np.ascontiguousarray(embeddings, np.float32)
     largest = float(np.abs(embeddings).max()) if embeddings.size else 1.0
     scale = LARGEST_BYTE / max(largest, 1e-6)
@@ -59,12 +59,18 @@ def build_index(embeddings: np.ndarray, path: Path) -> None:
         embeddings.shape[1], faiss.ScalarQuantizer.QT_8bit_direct_signed, faiss.METRIC_INNER_PRODUCT
     )
     index.add(np.rint(embeddings * scale))
+    return PersonIndex(index, scale)
+
+
+def build_index(embeddings: np.ndarray, path: Path) -> None:
+    """Write the index of embeddings (N, D) to a file; it appears whole or not at all."""
+    made = index_of(embeddings)
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
     try:
-        faiss.write_index(index, str(aside))
+        faiss.write_index(made.index, str(aside))
         with open(aside, "ab") as file:
-            file.write(np.float64(scale).tobytes())  # after what faiss reads
+            file.write(np.float64(made.scale).tobytes())  # after what faiss reads
             file.flush()
             os.fsync(file.fileno())
         aside.rename(path)
