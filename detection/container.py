@@ -112,7 +112,10 @@ def declared_seconds(container: InputContainer, stream: VideoStream) -> float | 
         return float(stream.frames / stream.average_rate)  # FFmpeg guesses the duration of a cut AVI from its size
     if stream.duration is not None and stream.time_base is not None:
         return float(stream.duration * stream.time_base)
-    return None if container.duration is None else container.duration / av.time_base
+    if container.duration is None:
+        return None
+    before = max(container.start_time or 0, 0) if "matroska" in container.format.name else 0  # it counts from 0
+    return (container.duration - before) / av.time_base
 
 
 def _creation_us(container: InputContainer) -> int | None:

@@ -48,7 +48,8 @@ def preflight(store_file: str | Path, day: date | None = None, *, partial: bool 
     problems = [*problems, *fatal, *_picture_size_problems(config, file, found), *_model_problems(config, file)]
     if problems:
         raise StoreConfigError(problems)
-    return Preflight(file, config, day, found, tuple(missing), tuple(_advice(config, file)), stamps)
+    odd = _odd_recordings(file, found)
+    return Preflight(file, config, day, found, (*missing, *odd), tuple(_advice(config, file)), stamps)
 
 
 def yesterday(config: StoreConfig, now: datetime | None = None) -> date:
@@ -65,6 +66,13 @@ def _recording_problems(config: StoreConfig, file: Path, day: date, found: tuple
         if not camera_day.files and not camera_day.problems:
             expected = describe_template(config, file.parent, camera, day)
             yield Problem(str(file), f"recordings of {camera.id}", f"none for {day}; expected {expected}", at)
+
+
+def _odd_recordings(file: Path, found: tuple[CameraDay, ...]) -> Iterator[Problem]:
+    at = config_lines(file).line(("recordings", "path"))
+    for camera_day in found:
+        for note in camera_day.notes:
+            yield Problem(str(file), f"recordings of {camera_day.camera}", note, at)
 
 
 def _advice(config: StoreConfig, file: Path) -> Iterator[Problem]:

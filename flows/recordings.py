@@ -18,6 +18,7 @@ import fsspec
 from detection.isolated import probe
 from detection.video import VideoError, VideoInfo
 from flows.config import EPOCH, MICROSECOND, Camera, StoreConfig
+from flows.recorder_clock import in_second_hour, overlaps
 
 _CODES = {"%Y": r"\d{4}"} | dict.fromkeys(("%m", "%d", "%H", "%M", "%S"), r"\d{2}") | {"%f": r"\d{1,6}"}
 
@@ -35,11 +36,15 @@ class RecordedFile:
 
 @dataclass(frozen=True)
 class CameraDay:
-    """What was found for a camera on a day: usable files in order of time, and unusable ones with the reason."""
+    """What was found for a camera on a day: usable files in order of time, and unusable ones with the reason.
+
+    `notes`: what is odd about the usable ones and does not keep them from being counted.
+    """
 
     camera: str
     files: tuple[RecordedFile, ...]
     problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def find_camera_day(config: StoreConfig, folder: Path, camera: Camera, day: date) -> CameraDay:
@@ -56,12 +61,13 @@ def find_camera_day(config: StoreConfig, folder: Path, camera: Camera, day: date
             file = _describe(path, template, camera.id, clock)
         except (VideoError, OSError, ValueError) as error:
             if _named_for(path, template, day):
-                problems.append(f"{Path(path).name}: {error}")
+                name = Path(path).name
+                problems.append(f"{name}: {str(error).removeprefix(f'{name}: ')}")
             continue
-        if _touches(file, window):
-            files.append(file)
-    files.sort(key=lambda file: (file.start_us, file.path))
-    return CameraDay(camera.id, tuple(files), tuple(problems))
+        files.append(file)
+    files = in_second_hour(files, lambda file: _other_start(file, template, clock))
+    files = [file for file in files if _touches(file, window)]
+    return CameraDay(camera.id, tuple(files), tuple(problems), tuple(overlaps(files)))
 
 
 def content_of(path: str) -> str:
@@ -145,7 +151,8 @@ def _candidates(template: str, day: date) -> dict[str, str]:
     """
     paths: dict[str, str] = {}
     for offset in (-1, 0, 1):
-        pattern = re.sub(r"(%[HMSf]|\*)+", "*", _dated(template, day + timedelta(days=offset)))
+        dated = _dated(template, day + timedelta(days=offset)).replace("[", "[[]")  # a folder's name, no wildcard
+        pattern = re.sub(r"(%[HMSf]|\*)+", "*", dated)
         filesystem, local = fsspec.core.url_to_fs(pattern)
         filesystem.invalidate_cache()
         for path, info in filesystem.glob(local, detail=True).items():
@@ -193,14 +200,20 @@ def _describe(path: str, template: str, camera: str, clock: ZoneInfo) -> Recorde
     return RecordedFile(path, camera, start_us, end_us, info)
 
 
-def _start_from_name(path: str, template: str, clock: ZoneInfo) -> int | None:
+def _other_start(file: RecordedFile, template: str, clock: ZoneInfo) -> int | None:
+    """The later moment that a recording's name means as well, in the hour that comes twice."""
+    first, second = (_start_from_name(file.path, template, clock, fold) for fold in (0, 1))
+    return second if first == file.start_us and second is not None and second > first else None
+
+
+def _start_from_name(path: str, template: str, clock: ZoneInfo, fold: int = 0) -> int | None:
     match = re.fullmatch(_expression(template), path)
     groups = match.groupdict() if match else {}
     if any(code not in groups for code in "YmdH"):
         return None
     fraction = int(groups.get("f", "0").ljust(6, "0"))
     year, month, day, hour, minute, second = (int(groups.get(code, "0")) for code in "YmdHMS")
-    start = datetime(year, month, day, hour, minute, second, fraction, tzinfo=clock)
+    start = datetime(year, month, day, hour, minute, second, fraction, tzinfo=clock, fold=fold)
     return (start - EPOCH) // MICROSECOND
 
 

@@ -16,6 +16,8 @@ from flows.preflight import Preflight
 
 ZONE_COLUMNS = ("zone", "mean people", "peak", "visits", "mean dwell s", "people/m2", "observed")
 
+NEARLY_ALL = 0.98
+
 
 def number(value: float | int | None, digits: int = 1) -> str:
     """A figure as people read it; a dash where there is none."""
@@ -47,11 +49,20 @@ def zone_rows(summary: DaySummary) -> list[dict[str, str]]:
 
 
 def headline(summary: DaySummary) -> str:
-    """The day in one line."""
+    """The day in one line; with how much of it was seen, where that is not nearly all."""
     people = f"{summary.people} shoppers" + (f" and {summary.staff} staff" if summary.staff else "")
     if summary.footfall_in is None:
-        return f"{people}; footfall is absent: no entrance is configured"
-    return f"{people}; {summary.footfall_in} came in, {summary.footfall_out} went out"
+        return f"{people}; footfall is absent: no entrance is configured{_partly(summary)}"
+    return f"{people}; {summary.footfall_in} came in, {summary.footfall_out} went out{_partly(summary)}"
+
+
+def _partly(summary: DaySummary) -> str:
+    """What a number that is low for want of pictures must not be shown without."""
+    expected = sum(camera.seconds_expected for camera in summary.cameras)
+    seen = sum(min(camera.seconds_seen, camera.seconds_expected) for camera in summary.cameras)
+    if not expected or seen >= NEARLY_ALL * expected:
+        return ""
+    return f" in the {seen / expected:.0%} of the opening hours that the cameras saw"
 
 
 def camera_lines(summary: DaySummary) -> list[str]:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import pairwise
 
 import pyarrow as pa
 
@@ -54,13 +55,28 @@ def _camera_run(plan: Plan, track: CameraTracks) -> dict[str, object]:
             {
                 "start": datetime.fromtimestamp(start / SECOND, UTC),
                 "end": datetime.fromtimestamp(end / SECOND, UTC),
-                "reason": "no pictures in the recording"
-                if any(a < end and start < b for a, b in recorded)
-                else "no recording",
+                "reason": reason,
             }
-            for start, end in gaps
+            for gap in gaps
+            for start, end, reason in _reasons(gap, recorded)
         ],
     }
+
+
+def _reasons(gap: Span, recorded: Sequence[Span]) -> list[tuple[int, int, str]]:
+    """A gap, cut where recordings begin and end: what was not recorded, and what a recording doesn't show."""
+    edges = sorted({gap[0], gap[1], *(time for span in recorded for time in span if gap[0] < time < gap[1])})
+    pieces: list[tuple[int, int, str]] = []
+    for start, end in pairwise(edges):
+        inside = any(a <= start and end <= b for a, b in recorded)
+        reason = "no pictures in the recording" if inside else "no recording"
+        if pieces and (pieces[-1][2] == reason or end - start < SECOND):  # a recording's end rounds
+            pieces[-1] = (pieces[-1][0], end, pieces[-1][2])
+        elif pieces and pieces[-1][1] - pieces[-1][0] < SECOND:
+            pieces[-1] = (pieces[-1][0], end, reason)
+        else:
+            pieces.append((start, end, reason))
+    return pieces
 
 
 def missing_spans(expected: Sequence[Span], seen: Sequence[Span]) -> list[Span]:

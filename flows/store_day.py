@@ -13,11 +13,12 @@ from collections.abc import Sequence
 import fsspec
 import pyarrow.parquet as pq
 
-from flows.camera_day import shop_of, track_camera_day
+from flows.camera_day import CameraTracks, shop_of, track_camera_day
 from flows.chunks import embedder_of
 from flows.day_summary import DaySummary, summarise
 from flows.day_tables import day_tables, people_of
 from flows.due import remember_recordings
+from flows.errors import JobStopped
 from flows.lake import Lake
 from flows.plan import Plan
 from flows.run_record import run_record
@@ -36,10 +37,26 @@ def video_seconds(plan: Plan, files: Sequence[str]) -> dict[str, float]:
     return seconds
 
 
+class NothingSeen(JobStopped):
+    """There were recordings, and not one picture in them could be read: that is no day without customers."""
+
+
+def check_something_seen(plan: Plan, tracks: Sequence[CameraTracks]) -> None:
+    """Raises NothingSeen where no camera has a picture of the day."""
+    if any(track.frames for track in tracks):
+        return
+    told = "; ".join(dict.fromkeys(problem for track in tracks for problem in track.problems))
+    raise NothingSeen(
+        f"{plan.config.id} {plan.day}: not one picture could be read, so nothing was counted and the lake is as it"
+        f" was: {told or 'the recordings hold none'}. Mend the recordings, or convert them to H.264 in MP4, and run"
+        " again"
+    )
+
+
 def finish_store_day(plan: Plan, files: Sequence[str]) -> DaySummary:
     """Tracks, people, tables and the lake, from the files of the plan's chunks (in the plan's order).
 
-    The day's tables become visible together or not at all.
+    The day's tables become visible together or not at all. Raises NothingSeen, LakeError.
     """
     stages = Stages()
     config = plan.config
@@ -55,6 +72,7 @@ def finish_store_day(plan: Plan, files: Sequence[str]) -> DaySummary:
         )
         for camera in config.cameras
     ]
+    check_something_seen(plan, tracks)
     stages.lap("tracks")
     identities = people_of(config, tracks, embedder)
     stages.lap("people")
