@@ -44,12 +44,12 @@ def _camera_run(plan: Plan, track: CameraTracks) -> dict[str, object]:
     expected = plan.config.open_windows(plan.day)
     recorded = [(c.from_us, c.to_us or c.from_us) for c in plan.chunks if c.camera == track.camera]
     gaps = missing_spans(expected, track.observed)
-    seen_s = sum(end - start for start, end in track.observed) / SECOND
+    expected_us, missing_us = (sum(end - start for start, end in spans) for spans in (expected, gaps))
     return {
         "camera": track.camera,
-        "seconds_expected": sum(end - start for start, end in expected) / SECOND,
-        "seconds_seen": seen_s,
-        "seconds_missing": sum(end - start for start, end in gaps) / SECOND,
+        "seconds_expected": expected_us / SECOND,
+        "seconds_seen": (expected_us - missing_us) / SECOND,  # what is seen at night makes up for no hour of the day
+        "seconds_missing": missing_us / SECOND,
         "frames": track.frames,
         "gaps": [
             {
