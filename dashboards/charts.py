@@ -15,35 +15,6 @@ Spans = Sequence[tuple[float, float]]
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-def people_inside(first: np.ndarray, last: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """People in the store from their first and last moments.
-
-    Args:
-        first: (N,) moment each person was first seen, any unit.
-        last: (N,) moment each was last seen, same unit.
-        edges: (M + 1,) rising edges of M steps, same unit.
-
-    Returns:
-        Time-weighted mean (M,) and most at one moment (M,) in each step.
-    """
-    width = np.diff(edges)
-    overlap = np.clip(
-        np.minimum(last[:, None], edges[None, 1:]) - np.maximum(first[:, None], edges[None, :-1]), 0, None
-    )
-    mean = overlap.sum(axis=0) / width
-    moments = np.concatenate([first, last])
-    change = np.concatenate([np.ones(len(first)), -np.ones(len(last))])
-    order = np.lexsort((-change, moments))  # who leaves as another comes is still counted: closed intervals
-    moments, level = moments[order], np.cumsum(change[order])
-    most = np.zeros(len(width))
-    at_edge = np.searchsorted(moments, edges[:-1], side="left") - 1
-    most = np.where(at_edge >= 0, level[np.maximum(at_edge, 0)] if len(level) else 0, 0).astype(float)
-    step = np.searchsorted(edges, moments, side="right") - 1
-    inside = (step >= 0) & (step < len(width))
-    np.maximum.at(most, step[inside], level[inside])
-    return mean, most
-
-
 def shade(figure: go.Figure, spans: Spans, colour: str, text: str | None = None) -> None:
     """Shade spans of the x axis; the widest gets the text."""
     widest = max(spans, key=lambda span: span[1] - span[0], default=None)

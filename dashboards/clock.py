@@ -113,3 +113,15 @@ def say(day: date, *, year: bool = True) -> str:
 
 def say_short(day: date) -> str:
     return f"{day:%a} {day.day} {day:%b}"
+
+
+def duration(seconds: float | None) -> str:
+    """Seconds as people say them: 48 s, 3 min 05 s, 1 h 12 min."""
+    if seconds is None or seconds != seconds:
+        return "-"
+    total = round(seconds)
+    if total < 60:
+        return f"{total} s"
+    if total < 3600:
+        return f"{total // 60} min {total % 60:02d} s"
+    return f"{total // 3600} h {total % 3600 // 60:02d} min"

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from datetime import date, timedelta
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from dashboards import charts, definitions, queries, theme
-from dashboards.clock import DayClock, microseconds
-from dashboards.page import View, duration
-from dashboards.queries import Scope
+from dashboards import definitions, queries, theme
+from dashboards.clock import DayClock, duration, microseconds
+from dashboards.lake_query import Scope
+from dashboards.view import View
+from flows.comparisons import change, days_before, within
 from flows.config import StoreConfig
+from flows.occupancy import occupancy_by_stays, occupancy_mean
 
 STEP_MINUTES = 15
 TREND_DAYS = 14
@@ -20,22 +23,21 @@ TREND_DAYS = 14
 
 @dataclass(frozen=True)
 class Headline:
-    """A number of the day: as text, as value, the same a week before (NaN where unknown), and a small course."""
+    """A number of the day: as text, as value, the same of the days it is held against, and a small course."""
 
     label: str
     text: str
     value: float
-    before: float
+    before: tuple[float, ...]
     definition: str
     course: tuple[float, ...]
     course_type: Literal["area", "bar"] = "area"
 
     @property
     def change(self) -> str | None:
-        """Relative change in per cent, or None where there is nothing to compare with."""
-        if self.before != self.before or self.value != self.value or self.before == 0:
-            return None
-        return f"{(self.value - self.before) / self.before:+.0%}"
+        """Relative change in per cent against the mean of the other days, or None where there is none of them."""
+        relative = change(self.value, self.before)
+        return None if relative is None else f"{relative:+.0%}"
 
 
 def occupancy_steps(store: StoreConfig, scope: Scope, minutes: int) -> pd.DataFrame | None:
@@ -52,9 +54,9 @@ def occupancy_steps(store: StoreConfig, scope: Scope, minutes: int) -> pd.DataFr
     starts = microseconds(coverage["time"])
     if not len(starts):
         return pd.DataFrame({"elapsed": [], "mean": [], "peak": [], "coverage": []})
-    edges = np.arange(starts.min(), starts.max() + 2 * step, step)
-    mean, peak = charts.people_inside(microseconds(present["first"]), microseconds(present["last"]), edges)
-    frame = pd.DataFrame({"start": edges[:-1], "mean": mean, "peak": peak})
+    inside = occupancy_by_stays(microseconds(present["first"]), microseconds(present["last"]))
+    means = occupancy_mean(inside, (int(starts.min()), int(starts.max()) + step), minutes * 60)
+    frame = means.assign(start=microseconds(means["bucket_start"])).drop(columns="bucket_start")
     frame = frame.merge(pd.DataFrame({"start": starts, "coverage": coverage["coverage"]}), how="left", on="start")
     frame["coverage"] = frame["coverage"].fillna(0.0)
     frame.loc[frame["coverage"] <= 0, ["mean", "peak"]] = np.nan
@@ -85,19 +87,22 @@ def step_minutes(view: View) -> int:
     return 1 if (observed.max() - observed.min()).total_seconds() < 7200 else STEP_MINUTES
 
 
-def open_density(store: StoreConfig, scope: Scope) -> float:
-    """People per m2 of zone area, mean over zones and the observed part of opening hours; NaN where unknown."""
-    series = queries.zone_series(scope, 5)
-    if series is None or series.empty:
-        return float("nan")
-    moments = microseconds(series["time"])
-    is_open = np.zeros(len(series), dtype=bool)
-    for start, end in store.open_windows(scope.last):
-        is_open |= (moments + 300_000_000 > start) & (moments < end)
-    observed = series[is_open & series["density"].notna()]
-    if observed.empty:
-        return float("nan")
-    return float(np.average(observed["density"], weights=observed["coverage"].clip(lower=1e-9)))
+def open_density(store: StoreConfig, scope: Scope) -> dict[date, float]:
+    """By day, people per m2 of zone area: mean over zones and the observed part of opening hours, in quarter-hours.
+    Days of which nothing is known are left out."""
+    series = queries.zone_series(scope, STEP_MINUTES)
+    if series is None:
+        return {}
+    series = series[series["density"].notna()]
+    found = {}
+    for number in range((scope.last - scope.first).days + 1):
+        day = scope.first + timedelta(days=number)
+        step_us = STEP_MINUTES * 60_000_000
+        windows = [(start - step_us + 1, end) for start, end in store.open_windows(day)]  # a step that reaches into one
+        own = series[within(series["time"], windows)]
+        if len(own):
+            found[day] = float(np.average(own["density"], weights=own["coverage"].clip(lower=1e-9)))
+    return found
 
 
 def camera_gaps(view: View) -> list[tuple[float, float]]:
@@ -117,43 +122,42 @@ def camera_gaps(view: View) -> list[tuple[float, float]]:
     return joined
 
 
-def headlines(view: View, before: Scope) -> list[Headline]:
+def headlines(view: View, comparison: str) -> list[Headline]:
     """Footfall, peak occupancy, time in the store, dwell and density of the view's day. Footfall is missing, not zero,
-    for a store without entrances."""
-    numbers = queries.day_numbers(queries.last_days(view.scope, TREND_DAYS))
-    assert numbers is not None  # the view's own day is there
-    numbers = numbers.set_index(pd.to_datetime(numbers["date"]).dt.date)
-    rows: dict[Any, dict[Any, Any]] = numbers.to_dict("index")
-    row, old = rows[view.day], rows.get(before.last)
-    minutes = step_minutes(view)
-    steps, earlier = (occupancy_steps(view.store, scope, minutes) for scope in (view.scope, before))
+    for a store without entrances. `comparison`: weekday, week or month (`flows.comparisons.days_before`)."""
+    others = days_before(view.day)[comparison]
+    longest = max(TREND_DAYS, (view.day - min(others)).days + 1)
+    numbers = queries.day_numbers(view.scope.last_days(longest))
+    if numbers is None or numbers["date"].max() != pd.Timestamp(view.day):
+        return []
+    days = [moment.date() for moment in numbers["date"]]
+    compared = numbers[[day in others for day in days]]
+    recent = numbers[numbers["date"] > pd.Timestamp(view.day) - pd.Timedelta(days=TREND_DAYS)]
+    row = numbers.iloc[-1]
+    against = f"Change: against {definitions.COMPARISONS[comparison]}"
+    densities = open_density(view.store, view.scope.at(min(others), view.day))
 
     def of_day(label: str, column: str, text: str, definition: str) -> Headline:
-        course = tuple(float(value) for value in numbers[column].fillna(0))
-        said = f"{definition}\n\n{definitions.CHANGE} Small chart: the last {len(course)} days with data."
-        before_ = float("nan") if old is None else float(old[column])
-        return Headline(label, text, float(row[column]), before_, said, course, "bar")
+        course = tuple(float(value) for value in recent[column].fillna(0))
+        small = f"Small chart: the last {len(course)} days with data."
+        said = f"{definition}\n\n{against} ({len(compared)} with data). {small}"
+        before = tuple(float(value) for value in compared[column].dropna())
+        value = float("nan") if row[column] is None else float(row[column])
+        return Headline(label, text, value, before, said, course, "bar")
 
     said = []
     if view.store.entrances:
         said.append(of_day("Footfall", "footfall", f"{row['footfall']:,}", definitions.FOOTFALL))
-    peak, peak_before = _peak(steps), _peak(earlier)
-    course = () if steps is None else tuple(float(value) for value in steps["mean"].ffill().fillna(0).round(2))
-    text = "-" if np.isnan(peak) else f"{peak:.0f}"
-    definition = f"{definitions.PEAK}\n\n{definitions.CHANGE} Small chart: the mean over the day."
-    said.append(Headline("Peak occupancy", text, peak, peak_before, definition, course))
+    said.append(of_day("Peak occupancy", "peak", f"{row['peak']:.0f}", definitions.PEAK))
     said.append(of_day("Time in store", "stay_s", duration(row["stay_s"]), definitions.STAY))
     cut = f"{row['truncated']:,} of {row['visits']:,} visits are truncated."
     said.append(of_day("Mean dwell in a zone", "dwell_s", duration(row["dwell_s"]), f"{definitions.DWELL}\n\n{cut}"))
-    now, then = open_density(view.store, view.scope), open_density(view.store, before)
+    now = densities.get(view.day, float("nan"))
+    then = tuple(value for day, value in densities.items() if day in others)
     text = "-" if np.isnan(now) else f"{now:.3f} /m²"
     label = f"Density, level {theme.fruin_level(now)[0]}"
-    said.append(Headline(label, text, now, then, f"{definitions.DENSITY}\n\n{definitions.CHANGE}", _open_course(view)))
-    return said
-
-
-def _peak(steps: pd.DataFrame | None) -> float:
-    return float("nan") if steps is None or steps.empty else float(steps["peak"].max())
+    definition = f"{definitions.DENSITY}\n\n{against} ({len(then)} with data)."
+    return [*said, Headline(label, text, now, then, definition, _open_course(view))]
 
 
 def _open_course(view: View) -> tuple[float, ...]:

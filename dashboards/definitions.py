@@ -22,6 +22,15 @@ DENSITY = (
     "Fruin levels: A < 0.31, B < 0.43, C < 0.72, D < 1.08, E < 2.15, F above."
 )
 OCCUPANCY = "**Occupancy**: people inside, time-weighted mean over the observed part of each step."
+PARTIES = (
+    "**Parties**: people who come in together and walk together count as one. Two are companions if they cross the "
+    "same entrance within 8 s of each other and keep within 2 m for at least half of the time in which one of them "
+    "walks."
+)
+CONVERSION = (
+    "**Conversion**: transactions of the tills per shopper who came in, by hour. People buy some time after they came "
+    "in, so an hour by itself may be above 100 %; the day's is the quotient of the sums."
+)
 COVERAGE = (
     "**Coverage**: seconds the cameras saw, of the seconds they should have seen. What was not seen is left out, "
     "never counted as empty."
@@ -46,14 +55,26 @@ HEAT = (
 )
 FLOWS = "**Flows**: people who go from one zone straight to the next; repeats within a zone are joined."
 CONFIDENCE = "**Identity confidence**: how sure the join of a camera track to a person is, from 0 to 1."
-CHANGE = "Change against the same weekday one week before."
+COMPARISONS = {
+    "weekday": "the same weekday a week before",
+    "week": "the mean of the 7 days before",
+    "month": "the mean of the 28 days before",
+}
 STAFF = "Staff are people the store's staff rule recognises. They are left out unless they are switched on."
 ANOMALY = (
     "**Unusual days**: footfall compared with the store's other days of the same weekday; a day is marked when it lies "
     "more than 3.5 robust deviations (median absolute deviation) or 40 % away, or when coverage is under 95 %."
 )
 TWO_WAYS = (
-    "People inside, mean of a quarter of an hour: once as those who came in less those who went out at the entrances, "
-    "beginning anew every day; once from the first to the last sign of each person. A difference that stays means "
-    "people were missed at an entrance; one that goes again, people whom no camera saw for a while."
+    "People inside, mean of a quarter of an hour: as those who came in less those who went out at the entrances, "
+    "beginning anew every day; from the first to the last sign of each person; and, while the day's positions are kept, "
+    "as those who are in sight on the floor. A difference that stays means people were missed at an entrance; one "
+    "that goes again, people whom no camera saw for a while."
+)
+CHECKS = (
+    "**Checks** of each processed day. *Camera moved*: metres by which the calibration misplaces what the camera sees, "
+    "against its view of the day before. *Lens covered*: share of pictures that show next to nothing. *Clock*: cameras "
+    "that see the same floor against each other, and the day's course against the days before. *Tracks cut off*: by the "
+    "start or end of the video. *People cut off*: who appear or vanish away from every entrance. *Unsure "
+    "identities*: confidence under 0.5. *Occupancy apart*: by crossings and by places. *Unusual footfall*: for this weekday."
 )

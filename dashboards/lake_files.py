@@ -6,10 +6,13 @@ address: answers are cached under both, so a store-day that is processed again i
 
 from __future__ import annotations
 
+import json
 import os
 import re
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -50,6 +53,41 @@ def files(lake: str, table: str, stores: tuple[str, ...], first: date, last: dat
                     continue
                 found.append((address, f"{state.st_mtime_ns}.{state.st_ino}.{state.st_size}"))
     return tuple(found)
+
+
+@st.cache_data(ttl=SECONDS_TO_LOOK_AGAIN, show_spinner=False, max_entries=200)
+def numbers(lake: str, stores: tuple[str, ...], first: date, last: date, role_filter: str) -> pd.DataFrame:
+    """Headline numbers of each store-day in [first, last], from the manifests: store, date, the manifest's columns."""
+    source = Lake(lake)
+    rows = []
+    for store in stores:
+        for day, content in _manifests(source, store, first, last):
+            own = content.get("numbers", {}).get(role_filter)
+            if own:
+                rows.append({"store": store, "date": pd.Timestamp(day)} | own)
+    return pd.DataFrame(rows)
+
+
+@st.cache_resource
+def _known_manifests() -> dict[tuple[str, str], dict[str, Any]]:
+    """Manifests by address and version, kept for the life of the process: a year of fifty stores is 18,000 of them."""
+    return {}
+
+
+def _manifests(source: Lake, store: str, first: date, last: date) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Day and content of a store's manifests; only those that changed are read again."""
+    known = _known_manifests()
+    folder = f"_days/store={store}"
+    for name, version in sorted(source.files.versions(folder).items()):
+        match = re.fullmatch(r"date=(\d{4}-\d\d-\d\d)\.json", name)
+        if match and first.isoformat() <= match[1] <= last.isoformat():
+            key = (source.files.address(f"{folder}/{name}"), version)
+            if key not in known:
+                try:
+                    known[key] = json.loads(source.files.get(f"{folder}/{name}"))
+                except FileNotFoundError:  # deleted since it was listed
+                    continue
+            yield match[1], known[key]
 
 
 def days_with(lake: str, table: str, store: str) -> list[date]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import mimetypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 
 from dashboards import theme
@@ -80,89 +79,12 @@ def empty_plan(store: StoreConfig, height: int = 460, store_file: Path | None = 
 def add_zone_outlines(figure: go.Figure, store: StoreConfig, *, labels: bool = True) -> None:
     """Zones as thin outlines with their names, to lie over a heat map or tracks."""
     for zone in floor_zones(store):
-        x, y = _ring(zone.polygon)
+        x, y = ring(zone.polygon)
         figure.add_trace(
             go.Scatter(x=x, y=y, mode="lines", line={"color": theme.GREY, "width": 1, "dash": "dot"}, hoverinfo="skip")
         )
         if labels:
             _label(figure, zone, zone.name or zone.id)
-
-
-def add_density(
-    figure: go.Figure, store: StoreConfig, frames: Sequence[tuple[str, Mapping[str, float]]], *, start: int = 0
-) -> None:
-    """Zones filled by their density on one scale for all frames; several frames get a play button and a slider.
-
-    Args:
-        figure: a plan, from `empty_plan`.
-        store: whose zones are drawn.
-        frames: (label, {zone: people/m2}), what the slider steps through.
-        start: index of the frame shown first.
-    """
-    zones = floor_zones(store)
-    known = [value for _, values in frames for value in values.values() if value == value]
-    highest = max(float(np.quantile(known, 0.995)), 0.05) if known else 0.05
-    first = len(figure.data)
-    for zone in zones:
-        x, y = _ring(zone.polygon)
-        colour, text = _fill(zone, frames[start][1].get(zone.id), highest)
-        figure.add_trace(
-            go.Scatter(
-                x=x,
-                y=y,
-                mode="lines",
-                fill="toself",
-                fillcolor=colour,
-                text=text,
-                hoverinfo="text",
-                hoveron="fills",
-                line={"color": "rgba(255,255,255,0.65)", "width": 1.5},
-            )
-        )
-    figure.add_trace(
-        go.Scatter(
-            x=[None],
-            y=[None],
-            mode="markers",
-            hoverinfo="skip",
-            marker={
-                "color": [0],
-                "cmin": 0,
-                "cmax": highest,
-                "colorscale": theme.SEQUENTIAL,
-                "showscale": True,
-                "colorbar": {
-                    "title": {"text": "people/m²", "side": "right", "font": {"size": 12}},
-                    "tickfont": {"size": 11},
-                    "thickness": 12,
-                    "len": 0.8,
-                },
-            },
-        )
-    )
-    if len(frames) > 1:
-        places = list(range(first, first + len(zones)))
-        figure.frames = [
-            {"name": label, "data": [_frame(zone, values.get(zone.id), highest) for zone in zones], "traces": places}
-            for label, values in frames
-        ]
-        _add_player(figure, [label for label, _ in frames], start)
-
-
-def _frame(zone: Zone, density: float | None, highest: float) -> dict[str, str]:
-    """What of a zone changes from frame to frame; every attribute more costs time, in Python and in the browser."""
-    colour, text = _fill(zone, density, highest)
-    return {"type": "scatter", "fillcolor": colour, "text": text}
-
-
-def _fill(zone: Zone, density: float | None, highest: float) -> tuple[str, str]:
-    """Colour and hover text of a zone at a density."""
-    name = f"<b>{zone.name or zone.id}</b><br>"
-    if density is None or density != density:
-        return "rgba(138,148,160,0.2)", f"{name}not observed"
-    return theme.colour_at(
-        density / highest
-    ), f"{name}{density:.2f} people/m², Fruin level {theme.fruin_level(density)[0]}"
 
 
 def add_zone_names(figure: go.Figure, store: StoreConfig) -> None:
@@ -192,149 +114,8 @@ def _label(figure: go.Figure, zone: Zone, text: str, on_fill: bool = False) -> N
     )
 
 
-def _add_player(figure: go.Figure, labels: list[str], start: int) -> None:
-    """Play, pause and a time slider under the plan."""
-    step: dict[str, Any] = {
-        "mode": "immediate",
-        "frame": {"duration": 350, "redraw": True},
-        "transition": {"duration": 0},
-    }
-    colours: dict[str, Any] = {
-        "bgcolor": "rgba(138,148,160,0.18)",
-        "bordercolor": theme.GRID,
-        "font": {"color": theme.ink()},
-    }
-    figure.update_layout(
-        updatemenus=[
-            {
-                "type": "buttons",
-                "direction": "left",
-                "x": 0,
-                "xanchor": "left",
-                "y": -0.03,
-                "yanchor": "top",
-                "pad": {"t": 14},
-                "showactive": False,
-                **colours,
-                "buttons": [
-                    {"label": "▶ Play", "method": "animate", "args": [None, {**step, "fromcurrent": True}]},
-                    {"label": "❚❚", "method": "animate", "args": [[None], {**step, "mode": "immediate"}]},
-                ],
-            }
-        ],
-        sliders=[
-            {
-                "active": start,
-                "x": 0.27,
-                "len": 0.73,
-                "y": -0.03,
-                "pad": {"t": 6},
-                "currentvalue": {"prefix": "", "font": {"size": 13, "color": theme.ink()}, "xanchor": "right"},
-                "font": {"size": 1, "color": "rgba(0,0,0,0)"},
-                "ticklen": 0,
-                "minorticklen": 0,
-                "bgcolor": "rgba(138,148,160,0.35)",
-                "activebgcolor": theme.BLUE,
-                "bordercolor": theme.GRID,
-                "steps": [{"label": label, "method": "animate", "args": [[label], step]} for label in labels],
-            }
-        ],
-        margin_b=78,
-    )
-
-
-def add_heat(
-    figure: go.Figure, store: StoreConfig, values: np.ndarray, cell_m: float, title: str, highest: float
-) -> None:
-    """A heat map of cells (rows north, columns east) over the plan; cells without anything stay clear."""
-    rows, columns = values.shape
-    figure.add_trace(
-        go.Heatmap(
-            z=np.where(values > 0, values, np.nan),
-            x=(np.arange(columns) + 0.5) * cell_m,
-            y=(np.arange(rows) + 0.5) * cell_m,
-            colorscale=theme.SEQUENTIAL,
-            zmin=0,
-            zmax=highest,
-            opacity=0.85,
-            colorbar={
-                "title": {"text": title, "side": "right", "font": {"size": 12}},
-                "tickfont": {"size": 11},
-                "thickness": 12,
-                "len": 0.85,
-            },
-            hovertemplate="%{x:.1f} m, %{y:.1f} m<br>%{z:.0f} " + title + "<extra></extra>",
-        )
-    )
-
-
-def add_arrows(figure: go.Figure, arrows: Sequence[tuple[float, float, float, float]], colour: str) -> None:
-    """Arrows (x, y, dx, dy) in metres, as one trace: hundreds of single annotations would make the page slow."""
-    if not len(arrows):
-        return
-    x, y, dx, dy = np.array(arrows, dtype=float).T
-    gap = np.full(len(x), np.nan)
-    figure.add_trace(
-        go.Scatter(
-            x=np.stack([x, x + dx, gap], axis=1).ravel(),
-            y=np.stack([y, y + dy, gap], axis=1).ravel(),
-            mode="lines",
-            line={"color": colour, "width": 1.2},
-            hoverinfo="skip",
-        )
-    )
-    figure.add_trace(
-        go.Scatter(
-            x=x + dx,
-            y=y + dy,
-            mode="markers",
-            hoverinfo="skip",
-            marker={"symbol": "arrow", "size": 8, "color": colour, "angle": np.degrees(np.arctan2(dx, dy))},
-        )
-    )
-
-
-def add_ways(figure: go.Figure, ways: pd.DataFrame, time_zone: str) -> None:
-    """People's ways (person_id, time, x, y, in order), a colour a person, with a dot where each was last.
-
-    One trace a colour: its people's lines are kept apart by gaps.
-    """
-    people = ways["person_id"].drop_duplicates().tolist()
-    number = ways["person_id"].map({person: index for index, person in enumerate(people)})
-    clock = ways["time"].dt.tz_convert(time_zone).dt.strftime("%H:%M:%S")
-    said = "person " + ways["person_id"].astype(str) + ", " + clock
-    for slot, colour in enumerate(theme.CATEGORICAL):
-        mine = (number % len(theme.CATEGORICAL) == slot).to_numpy()
-        if not mine.any():
-            continue
-        rows, owner = np.flatnonzero(mine), number.to_numpy()[mine]
-        breaks = np.flatnonzero(np.diff(owner)) + 1
-        x, y = (np.insert(ways[name].to_numpy()[rows], breaks, np.nan) for name in ("x", "y"))
-        text = np.insert(said.to_numpy(dtype=object)[rows], breaks, "")
-        last = np.append(breaks - 1, len(rows) - 1)
-        figure.add_trace(
-            go.Scatter(
-                x=x,
-                y=y,
-                text=text,
-                mode="lines",
-                opacity=0.8,
-                line={"color": colour, "width": 1.8},
-                hovertemplate="%{text}<extra></extra>",
-            )
-        )
-        figure.add_trace(
-            go.Scatter(
-                x=ways["x"].to_numpy()[rows[last]],
-                y=ways["y"].to_numpy()[rows[last]],
-                mode="markers",
-                hoverinfo="skip",
-                marker={"color": colour, "size": 8, "line": {"color": "white", "width": 1}},
-            )
-        )
-
-
-def _ring(polygon: Corners) -> tuple[list[float], list[float]]:
+def ring(polygon: Corners) -> tuple[list[float], list[float]]:
+    """x and y of a closed outline."""
     closed = [*polygon, polygon[0]]
     return [x for x, _ in closed], [y for _, y in closed]
 

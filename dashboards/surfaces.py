@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import streamlit as st
 
-from dashboards import page, queries
+from dashboards import queries, view
 from dashboards.editor import Point, Surface
 from detection.floor import FloorCalibration
 from detection.video import Recording, VideoReader
@@ -59,7 +59,7 @@ def camera_surface(store: StoreConfig, camera: Camera) -> Surface | None:
 
 def _days_to_try(store: StoreConfig) -> tuple[date, ...]:
     """Days of the lake from the newest, then the last week: where a recording is likely."""
-    days = queries.days(page.lake_place())
+    days = queries.days(view.lake_place())
     known = sorted(days.loc[days["store"] == store.id, "date"], reverse=True)[:3]
     return (*known, *[date.today() - timedelta(days=back) for back in range(8)], *_days_named(store))
 
@@ -82,7 +82,7 @@ def _days_named(store: StoreConfig) -> tuple[date, ...]:
 @st.cache_data(ttl=600, show_spinner="Reading a picture of the camera", max_entries=32)
 def camera_picture(store_file: str, camera_id: str, days: tuple[date, ...]) -> tuple[str, tuple[int, int]] | None:
     """A camera's picture as a data address with its (width, height), from the middle of its newest recording."""
-    store, _ = page.read_store(Path(store_file))
+    store, _ = view.read_store(Path(store_file))
     if store is None:
         return None
     camera = next(one for one in store.cameras if one.id == camera_id)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 from plotly.colors import sample_colorscale
+
+import flows.density
+from flows.density import FRUIN_LEVELS
 
 # Okabe and Ito (2008), "Color Universal Design".
 BLUE, ORANGE, GREEN, PINK, SKY, VERMILION = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00"
@@ -19,15 +23,8 @@ GAP = "rgba(213,94,0,0.16)"
 WALL = "rgba(110,122,135,0.9)"
 FIXTURE = "rgba(138,148,160,0.38)"
 
-#: Levels of service for standing and slow walking (Fruin, 1971): level, below this many people per m2, colour.
-FRUIN = (
-    ("A", 0.31, "#2D4373"),
-    ("B", 0.43, "#4F5D74"),
-    ("C", 0.72, "#7C7B78"),
-    ("D", 1.08, "#ABA074"),
-    ("E", 2.15, "#DBC75A"),
-    ("F", float("inf"), "#FEE838"),
-)
+#: Colour of each Fruin level, from sparse to dense.
+FRUIN_COLOURS = dict(zip(FRUIN_LEVELS, ("#2D4373", "#4F5D74", "#7C7B78", "#ABA074", "#DBC75A", "#FEE838"), strict=True))
 
 
 def is_dark() -> bool:
@@ -46,10 +43,9 @@ def colour_at(share: float) -> str:
 
 
 def fruin_level(density: float | None) -> tuple[str, str]:
-    """Level and colour of a density in people per m2; ("-", grey) where it is unknown."""
-    if density is None or density != density:
-        return "-", "rgba(138,148,160,0.25)"
-    return next((level, colour) for level, limit, colour in FRUIN if density < limit)
+    """Level (`flows.density.fruin_level`) and colour of a density in people per m2; ("-", grey) where it is unknown."""
+    level = flows.density.fruin_level(np.array([np.nan if density is None else density]))[0]
+    return ("-", "rgba(138,148,160,0.25)") if level is None else (level, FRUIN_COLOURS[level])
 
 
 def style(figure: go.Figure, height: int, **layout: Any) -> go.Figure:

@@ -100,10 +100,18 @@ def footfall_by_hour(footfall: pd.DataFrame, day: date, zone: ZoneInfo, role: st
     )
 
 
+def sales_file(store_file: Path, template: str, day: date) -> Path:
+    """The point-of-sale file of a day: a path beside store.yaml (or absolute) with %Y, %m and %d."""
+    return store_file.parent / day.strftime(template)
+
+
 def read_pos(path: str | Path, zone: ZoneInfo) -> pd.DataFrame:
     """A point-of-sale CSV with the columns time and transactions (`2025-03-14 09:00,31`; local to the store unless it
     says its offset). Returns time (UTC), transactions. Raises PosError."""
-    table = pd.read_csv(path)
+    try:
+        table = pd.read_csv(path)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise PosError(f"{path}: is no CSV file: {error}") from None
     missing = [name for name in POS_COLUMNS if name not in table.columns]
     if missing:
         raise PosError(f"{path}: no column {missing[0]!r}; the first line must be {','.join(POS_COLUMNS)}")

@@ -46,6 +46,9 @@ class Files(Protocol):
     def names(self, folder: str) -> list[str]:
         """Names in a folder, sorted; none where there is no folder."""
 
+    def versions(self, folder: str) -> dict[str, str]:
+        """Name of each file in a folder with a mark that changes when the file is replaced; one look at the folder."""
+
     def remove(self, path: str) -> None:
         """Remove a file, or a folder with all in it; nothing happens where there is none."""
 
@@ -118,6 +121,14 @@ class LocalFiles:
             return sorted(os.listdir(self._path(folder)))
         except (FileNotFoundError, NotADirectoryError):
             return []
+
+    def versions(self, folder: str) -> dict[str, str]:
+        try:
+            with os.scandir(self._path(folder)) as entries:
+                states = {entry.name: entry.stat() for entry in entries if entry.is_file()}
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        return {name: f"{state.st_mtime_ns}.{state.st_ino}.{state.st_size}" for name, state in states.items()}
 
     def remove(self, path: str) -> None:
         full = self._path(path)
@@ -193,6 +204,18 @@ class ObjectFiles:
         except (FileNotFoundError, NotADirectoryError):
             return []
         return sorted(name.rstrip("/").rsplit("/", 1)[-1] for name in found)
+
+    def versions(self, folder: str) -> dict[str, str]:
+        self.filesystem.invalidate_cache()
+        try:
+            found = self.filesystem.ls(self._path(folder), detail=True)
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+        marks = ("ETag", "etag", "LastModified", "mtime", "created", "size")
+        return {
+            str(entry["name"]).rstrip("/").rsplit("/", 1)[-1]: "|".join(str(entry[m]) for m in marks if m in entry)
+            for entry in found
+        }
 
     def remove(self, path: str) -> None:
         self.filesystem.invalidate_cache()

@@ -53,8 +53,16 @@ def occupancy_by_places(
     if not len(own):
         return pd.DataFrame({"time": timestamps(np.zeros(0, np.int64)), "inside": np.zeros(0, np.int64)})
     bounds = own.stay_bounds
-    times = np.concatenate([own.time_us[bounds[:-1]], own.time_us[bounds[1:] - 1]])
-    change = np.repeat([1, -1], len(bounds) - 1)
+    return occupancy_by_stays(own.time_us[bounds[:-1]], own.time_us[bounds[1:] - 1])
+
+
+def occupancy_by_stays(first_us: np.ndarray, last_us: np.ndarray) -> pd.DataFrame:
+    """People inside at every change, from the first and last moment of each stay (int64 UTC microseconds).
+
+    Who comes as another goes is counted beside them. Returns time, inside, as `occupancy_by_crossings`.
+    """
+    times = np.concatenate([first_us, last_us])
+    change = np.repeat([1, -1], len(first_us))
     order = np.lexsort((-change, times))
     return pd.DataFrame({"time": timestamps(times[order]), "inside": np.cumsum(change[order])})
 

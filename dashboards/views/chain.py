@@ -10,11 +10,14 @@ import pandas as pd
 import streamlit as st
 from plotly.subplots import make_subplots
 
-from dashboards import charts, definitions, page, queries, theme
-from dashboards.clock import say, say_short
-from dashboards.page import card, duration
-from dashboards.queries import Scope
+from dashboards import charts, definitions, notices, queries, theme, view
+from dashboards.choices import hold, remember, remembered, segmented
+from dashboards.clock import duration, say, say_short
+from dashboards.downloads import save_buttons
+from dashboards.lake_query import Scope
+from dashboards.page import card
 from flows.config import StoreConfig
+from flows.unusual import unusual_days
 
 MEASURES = {
     "Footfall": ("footfall", definitions.FOOTFALL),
@@ -22,7 +25,6 @@ MEASURES = {
     "Mean dwell": ("dwell_s", definitions.DWELL),
     "Time in store": ("stay_s", definitions.STAY),
 }
-UNUSUAL_DEVIATIONS, UNUSUAL_SHARE = 3.5, 0.4
 
 
 def render() -> None:
@@ -49,76 +51,35 @@ def render() -> None:
 
 
 def _head() -> tuple[dict[str, StoreConfig], Scope, str]:
-    known, problems = page.stores()
-    days = queries.days(page.lake_place())
-    page.first_run("Chain", known, problems, days)
+    known, problems = view.stores()
+    days = queries.days(view.lake_place())
+    notices.first_run("Chain", known, problems, days)
     days = days[days["store"].isin(known)]
     newest, oldest = days["date"].max(), days["date"].min()
     with st.container(horizontal=True, vertical_alignment="bottom", key="head"):
         with st.container(key="heading", width="stretch"):
             st.title("Chain", anchor=False)
             subtitle = st.empty()
-        measure = page.segmented("measure", "Measure", list(MEASURES), "Footfall")
-        last = min(max(page.remembered("day", newest, date.fromisoformat), oldest), newest)
-        first = page.remembered("from", last - timedelta(days=27), date.fromisoformat)
-        page.hold("choice.chain", (min(max(first, oldest), last), last), lambda value: isinstance(value, tuple))
+        measure = segmented("measure", "Measure", list(MEASURES), "Footfall")
+        last = min(max(remembered("day", newest, date.fromisoformat), oldest), newest)
+        first = remembered("from", last - timedelta(days=27), date.fromisoformat)
+        hold("choice.chain", (min(max(first, oldest), last), last), lambda value: isinstance(value, tuple))
         span = st.date_input(
             "Days", key="choice.chain", min_value=oldest, max_value=newest, format="DD/MM/YYYY", width=230
         )
         if not isinstance(span, tuple) or len(span) != 2:
             st.stop()
-    page.remember("from", span[0].isoformat())
-    page.remember("day", span[1].isoformat())
+    remember("from", span[0].isoformat())
+    remember("day", span[1].isoformat())
     stores = tuple(sorted(set(days["store"])))
     subtitle.caption(f"{len(stores)} stores · {say(span[0], year=False)} to {say(span[1])} · days are each store's own")
-    return known, Scope(page.lake_place(), stores, *span), measure
+    return known, Scope(view.lake_place(), stores, *span), measure
 
 
 def chain_numbers(scope: Scope) -> pd.DataFrame:
     """A row a store-day: the headline numbers with coverage and simulated, oldest first."""
-    numbers, runs = queries.day_numbers(scope), queries.runs(scope)
-    if numbers is None or runs is None:
-        return pd.DataFrame()
-    return numbers.merge(runs[["store", "date", "coverage", "simulated"]], on=["store", "date"]).assign(
-        date=lambda frame: pd.to_datetime(frame["date"])
-    )
-
-
-def unusual_days(numbers: pd.DataFrame) -> pd.DataFrame:
-    """Store-days that stand out: store, date, footfall, usual, change, coverage, why; the strongest first.
-
-    `usual` is the median of the store's other days of the same weekday, at least three of them.
-    """
-    rows = []
-    for (store, weekday), group in numbers.groupby(["store", numbers["date"].dt.dayofweek]):
-        for index, row in group.iterrows():
-            others = group.drop(index=index).query("coverage >= 0.95")["footfall"]
-            usual = float(others.median()) if len(others) >= 3 else float("nan")
-            spread = 1.4826 * float((others - usual).abs().median()) if len(others) >= 3 else float("nan")
-            change = (row["footfall"] - usual) / usual if usual and usual == usual else float("nan")
-            reasons = []
-            if abs(change) > UNUSUAL_SHARE or (
-                abs(change) > 0.15 and abs(row["footfall"] - usual) > UNUSUAL_DEVIATIONS * max(spread, usual**0.5)
-            ):
-                reasons.append("far more people than usual" if change > 0 else "far fewer people than usual")
-            if row["coverage"] < page.LOW_COVERAGE:
-                reasons.append(f"only {row['coverage']:.1%} of the time was seen")
-            if reasons:
-                rows.append(
-                    {
-                        "store": store,
-                        "date": row["date"],
-                        "weekday": weekday,
-                        "footfall": row["footfall"],
-                        "usual": usual,
-                        "change": change,
-                        "coverage": row["coverage"],
-                        "why": "; ".join(reasons),
-                        "strength": max(abs(change) if change == change else 0, (1 - row["coverage"]) * 2),
-                    }
-                )
-    columns = ["store", "date", "weekday", "footfall", "usual", "change", "coverage", "why", "strength"]
-    return pd.DataFrame(rows, columns=columns).sort_values("strength", ascending=False, ignore_index=True)
+    numbers = queries.day_numbers(scope)
+    return pd.DataFrame() if numbers is None else numbers.sort_values(["store", "date"], ignore_index=True)
 
 
 def _cards(known: dict[str, StoreConfig], numbers: pd.DataFrame, unusual: pd.DataFrame) -> None:
@@ -228,7 +189,7 @@ def _multiples(known: dict[str, StoreConfig], numbers: pd.DataFrame, unusual: pd
     if column.endswith("_s"):
         figure.update_yaxes(title_text="Minutes", col=1)
     st.plotly_chart(figure, key="multiples", config={"displayModeBar": False}, alt=f"{measure} of each store by day")
-    page.save_buttons("chain", numbers.drop(columns="simulated"), f"chain_{numbers['date'].min():%Y-%m-%d}")
+    save_buttons("chain", numbers.drop(columns="simulated"), f"chain_{numbers['date'].min():%Y-%m-%d}")
 
 
 def _weekdays(known: dict[str, StoreConfig], numbers: pd.DataFrame, measure: str) -> None:

@@ -9,11 +9,16 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboards import definitions, floor_queries, plan, queries, theme
-from dashboards.page import View, card, downloads, duration, open_view, remember, remembered, segmented
+from dashboards import definitions, floor_queries, plan, plan_layers, queries, theme
+from dashboards.choices import remember, remembered, segmented
+from dashboards.downloads import downloads
+from dashboards.page import card, open_view
+from dashboards.view import View
+from flows.heatmap import HeatMap, heat_map
+from flows.journeys import common_paths, first_and_last_zones, transitions
 
 CELLS_M = {"0.25 m": 0.25, "0.5 m": 0.5, "1 m": 1.0}
-MOST_TRACKS = 40
+MOST_TRACKS, MOST_PATHS = 40, 12
 
 
 def render() -> None:
@@ -33,7 +38,7 @@ def render() -> None:
         _tracks(view)
     with (
         right,
-        card("Most common ways", "Order of zones; repeats within a zone are joined. Time from first to last zone."),
+        card("Most common ways", "Order of zones; repeats within a zone are joined."),
     ):
         _paths(view)
 
@@ -80,22 +85,26 @@ def _without_positions(view: View) -> None:
 
 def _heat(view: View, start: datetime, end: datetime) -> None:
     cell = CELLS_M[segmented("cell", "Cell", list(CELLS_M), "0.5 m", label_visibility="collapsed")]
-    heat = floor_queries.heat(view.scope, start, end, cell, view.store.counting.max_hidden_s)
-    if heat is None:
+    people = floor_queries.places(view.scope, start, end)
+    if people is None:
         _without_positions(view)
         return
+    floor = view.store.floor
+    heat = heat_map(
+        people, floor.width_m, floor.depth_m, cell_m=cell, max_hidden_s=view.store.counting.max_hidden_s, role=None
+    )
     figure = plan.empty_plan(view.store, _plan_height(view))
-    if heat.empty:
+    grid = heat.person_seconds_per_m2
+    if not grid.any():
         st.caption("Nobody was on the floor in this part of the day.")
     else:
-        grid, arrows = heat_cells(view, heat, cell)
-        plan.add_heat(figure, view.store, grid, cell, "person-s/m²", float(np.nanpercentile(grid[grid > 0], 96)))
-        plan.add_arrows(figure, arrows, "rgba(255,255,255,0.75)")
+        plan_layers.add_heat(figure, view.store, grid, cell, "person-s/m²", float(np.percentile(grid[grid > 0], 96)))
+        plan_layers.add_arrows(figure, arrows_of(heat), "rgba(255,255,255,0.75)")
     plan.add_zone_outlines(figure, view.store, labels=False)
     plan.add_zone_names(figure, view.store)
     st.plotly_chart(figure, key="heat", config={"displayModeBar": False}, alt="Time spent on the floor")
     st.caption("Colours end at the 96th percentile. Arrows: mean direction of those who walk.")
-    downloads("heat", heat, view)
+    downloads("heat", heat_table(heat), view)
 
 
 def _plan_height(view: View) -> int:
@@ -103,34 +112,49 @@ def _plan_height(view: View) -> int:
     return int(min(max(560 * view.store.floor.depth_m / view.store.floor.width_m, 260), 480)) + 20
 
 
-def heat_cells(
-    view: View, heat: pd.DataFrame, cell_m: float
-) -> tuple[np.ndarray, list[tuple[float, float, float, float]]]:
-    """Person-seconds per m2 (rows north, columns east), and arrows (x, y, dx, dy) of mean walking direction."""
-    columns = int(np.ceil(view.store.floor.width_m / cell_m))
-    rows = int(np.ceil(view.store.floor.depth_m / cell_m))
-    inside = heat[heat["column"].between(0, columns - 1) & heat["row"].between(0, rows - 1)]
-    grid = np.zeros((rows, columns))
-    grid[inside["row"], inside["column"]] = inside["person_s"] / cell_m**2
-    coarse = max(round(1.0 / cell_m), 1)  # an arrow a metre
-    walking = inside.dropna(subset=["dx"])
-    by_metre = (
-        walking.assign(c=walking["column"] // coarse, r=walking["row"] // coarse)
-        .groupby(["r", "c"])[["dx", "dy"]]
-        .mean()
+def heat_table(heat: HeatMap) -> pd.DataFrame:
+    """A row a cell where somebody was: x_m, y_m (its middle), person_seconds_per_m2, direction_x, direction_y."""
+    row, column = np.nonzero(heat.person_seconds_per_m2)
+    return pd.DataFrame(
+        {
+            "x_m": (column + 0.5) * heat.cell_m,
+            "y_m": (row + 0.5) * heat.cell_m,
+            "person_seconds_per_m2": heat.person_seconds_per_m2[row, column],
+            "direction_x": heat.direction_x[row, column],
+            "direction_y": heat.direction_y[row, column],
+        }
     )
+
+
+def arrows_of(heat: HeatMap) -> list[tuple[float, float, float, float]]:
+    """Arrows (x, y, dx, dy) of mean walking direction, one a metre; none where people walk as much back as forth."""
+    table = heat_table(heat).dropna(subset=["direction_x"])
+    metres = table.assign(c=np.floor(table["x_m"]), r=np.floor(table["y_m"]))
+    by_metre = metres.groupby(["r", "c"])[["direction_x", "direction_y"]].mean()
     arrows = []
     for (row, column), (dx, dy) in zip(by_metre.index, by_metre.to_numpy(), strict=True):
         length = float(np.hypot(dx, dy))
         if length > 0.2:
-            x, y = (column + 0.5) * coarse * cell_m, (row + 0.5) * coarse * cell_m
+            x, y = column + 0.5, row + 0.5
             arrows.append((x - 0.35 * dx / length, y - 0.35 * dy / length, 0.7 * dx / length, 0.7 * dy / length))
-    return grid, arrows
+    return arrows
+
+
+def zone_flows(visits: pd.DataFrame) -> pd.DataFrame:
+    """Ways from zone to zone (`flows.journeys.transitions`): source, target, people. "(in)" and "(out)" stand for
+    before the first and after the last zone."""
+    between = transitions(visits).rename(columns={"from_zone": "source", "to_zone": "target"})
+    ends = first_and_last_zones(visits)
+    first = pd.DataFrame({"source": "(in)", "target": ends["zone"], "people": ends["first"]})
+    last = pd.DataFrame({"source": ends["zone"], "target": "(out)", "people": ends["last"]})
+    rows = pd.concat([between[["source", "target", "people"]], first, last], ignore_index=True)
+    return rows[rows["people"] > 0].sort_values("people", ascending=False, ignore_index=True)
 
 
 def _flows(view: View) -> None:
-    flows = floor_queries.transitions(view.scope)
-    if flows is None or flows.empty:
+    visits = queries.visits(view.scope)
+    flows = pd.DataFrame() if visits is None else zone_flows(visits)
+    if flows.empty:
         st.info("Nobody went from one zone to another.", icon=":material/route:")
         return
     kind = segmented("flows", "Picture", ["Ranks", "Matrix"], "Ranks", label_visibility="collapsed")
@@ -231,7 +255,7 @@ def _tracks(view: View) -> None:
     figure = plan.empty_plan(view.store, _plan_height(view))
     plan.add_zone_outlines(figure, view.store)
     people = ways["person_id"].drop_duplicates()
-    plan.add_ways(figure, ways[ways["person_id"].isin(people.head(MOST_TRACKS))], view.store.timezone)
+    plan_layers.add_ways(figure, ways[ways["person_id"].isin(people.head(MOST_TRACKS))], view.store.timezone)
     st.plotly_chart(figure, key="tracks", config={"displayModeBar": False}, alt="Ways of people on the floor")
     left_out = f", {len(people) - MOST_TRACKS} more not drawn" if len(people) > MOST_TRACKS else ""
     st.caption(f"{len(people)} people from {chosen} on{left_out}; a dot marks where each was last.")
@@ -239,15 +263,16 @@ def _tracks(view: View) -> None:
 
 
 def _paths(view: View) -> None:
-    paths = floor_queries.common_paths(view.scope)
-    if paths is None or paths.empty:
+    visits = queries.visits(view.scope)
+    if visits is None or visits.empty:
         st.info("Nobody visited a zone on this day.", icon=":material/route:")
         return
+    paths = common_paths(visits, MOST_PATHS)
     table = pd.DataFrame(
         {
-            "Way": [" → ".join(view.zone_names.get(zone, zone) for zone in path) for path in paths["path"]],
+            "Way": [" → ".join(view.zone_names.get(zone, zone) for zone in way.split(" > ")) for way in paths["path"]],
             "People": paths["people"],
-            "Time": [duration(value) for value in paths["stay_s"]],
+            "Share": paths["share"] * 100,
         }
     )
     st.dataframe(
@@ -258,7 +283,7 @@ def _paths(view: View) -> None:
         column_config={
             "Way": st.column_config.TextColumn(width="large"),
             "People": st.column_config.ProgressColumn(format="%d", max_value=int(table["People"].max()), width="small"),
-            "Time": st.column_config.TextColumn(help=definitions.STAY, width="small"),
+            "Share": st.column_config.NumberColumn(help="Of all people with a visit.", format="%.1f %%", width="small"),
         },
     )
     downloads("paths", table, view)

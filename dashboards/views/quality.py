@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboards import charts, definitions, queries, theme
+from dashboards import charts, definitions, floor_queries, queries, runs_of_days, theme
+from dashboards.clock import duration
 from dashboards.day import occupancy_steps
-from dashboards.page import LOW_COVERAGE, View, card, downloads, duration, open_view
-from flows.occupancy import occupancy_by_crossings, occupancy_mean
+from dashboards.downloads import downloads
+from dashboards.page import card, open_view
+from dashboards.view import View
+from flows.occupancy import occupancy_by_crossings, occupancy_by_places, occupancy_mean
+from flows.unusual import LOW_COVERAGE
 
 QUARTER_MIN = 15
 
@@ -23,6 +27,8 @@ def render() -> None:
     runs, cameras = queries.runs(view.scope), queries.cameras(view.scope)
     assert runs is not None and cameras is not None  # open_view stops where there is no day
     _headline(view, runs, cameras)
+    with card("What looks wrong", definitions.CHECKS):
+        _checks(view)
     with card("Coverage by camera and day", definitions.COVERAGE):
         _coverage(view, cameras)
     left, right = st.columns(2, gap="medium")
@@ -36,17 +42,17 @@ def render() -> None:
     with right, card("Two ways of counting who is inside", definitions.TWO_WAYS):
         _two_ways(view)
     with card("Models", "The models that ran, by the sha256 of their weights. A change of model is a change of ruler."):
-        _models(view, runs)
+        runs_of_days.models(runs)
     with card("Runs", "Each store-day's processing, newest first."):
-        _history(view, runs)
+        runs_of_days.history(view, runs)
 
 
 def _headline(view: View, runs: pd.DataFrame, cameras: pd.DataFrame) -> None:
     expected, seen = cameras["seconds_expected"].sum(), cameras["seconds_seen"].sum()
     gaps = int(cameras["gaps"].map(len).sum())
     low = int((runs["coverage"] < LOW_COVERAGE).sum())
-    visits = queries.zone_visits(view.scope, view.store.counting.engaged_s)
-    total, truncated = (0, 0) if visits is None else (int(visits["visits"].sum()), int(visits["truncated"].sum()))
+    numbers = queries.day_numbers(view.scope)
+    total, truncated = (0, 0) if numbers is None else (int(numbers["visits"].sum()), int(numbers["truncated"].sum()))
     cells = st.container(key="numbers").columns(5, gap="small")
     trend = runs.sort_values("date")["coverage"].fillna(0).mul(100).tolist()
     cells[0].metric(
@@ -77,6 +83,46 @@ def _headline(view: View, runs: pd.DataFrame, cameras: pd.DataFrame) -> None:
         border=True,
         help="Median over the days, from start to finish of the run.",
     )
+
+
+def _checks(view: View) -> None:
+    """The processing's checks of the chosen days: what looks wrong first, each with what to do."""
+    checks = queries.checks(view.scope)
+    if checks is None:
+        st.info(
+            "These days hold no checks: no video was looked at, as in a simulated month, or an older version processed "
+            "them.",
+            icon=":material/rule:",
+        )
+        return
+    wrong = int(checks["wrong"].sum())
+    if not wrong:
+        st.success(f"All {len(checks)} checks of these days are as they should be.", icon=":material/check_circle:")
+    table = pd.DataFrame(
+        {
+            "Day": checks["date"],
+            "Camera": checks["camera"].fillna("all"),
+            "Check": checks["check"].str.capitalize(),
+            "Wrong": checks["wrong"],
+            "What was found": checks["said"],
+            "Value": checks["value"],
+            "Limit": checks["limit"],
+            "Unit": checks["unit"],
+        }
+    )
+    st.dataframe(
+        table if st.toggle("All checks", value=not wrong, key="checks.all") else table[table["Wrong"]],
+        hide_index=True,
+        height=270,
+        key="checks.table",
+        column_config={
+            "Day": st.column_config.DateColumn(format="ddd D MMM"),
+            "What was found": st.column_config.TextColumn(width="large"),
+            "Value": st.column_config.NumberColumn(format="%.2f"),
+            "Limit": st.column_config.NumberColumn(format="%.2f"),
+        },
+    )
+    downloads("checks", table, view)
 
 
 def _coverage(view: View, cameras: pd.DataFrame) -> None:
@@ -214,26 +260,31 @@ def _confidence(view: View) -> None:
     downloads("confidence", found, view)
 
 
-def occupancy_twice(view: View) -> pd.DataFrame:
-    """Mean people inside by quarter-hour of the view's last day: elapsed (h), by_crossings, by_signs."""
+def occupancy_in_ways(view: View) -> pd.DataFrame:
+    """Mean people inside by quarter-hour of the view's last day: elapsed (h), by_crossings, by_signs and, where the day
+    still holds positions, by_places."""
     day = view.scope.at(view.day)
     footfall, steps = queries.footfall(day), occupancy_steps(view.store, day, QUARTER_MIN)
     if footfall is None or footfall.empty or steps is None or steps.empty:
         return pd.DataFrame()
     window = view.clock.window_us
-    counted = occupancy_mean(occupancy_by_crossings(footfall, window), window, QUARTER_MIN * 60)
-    counted["elapsed"] = view.clock.elapsed(counted["bucket_start"])
-    # Both are aligned to quarter-hours of the clock; a zone of time that is not has no common steps.
-    counted["key"], steps["key"] = (frame["elapsed"].mul(60).round() for frame in (counted, steps))
-    joined = steps.merge(counted[["key", "mean"]], on="key", suffixes=("", "_crossings"))
-    return joined.rename(columns={"mean": "by_signs", "mean_crossings": "by_crossings"})[
-        ["elapsed", "by_crossings", "by_signs"]
-    ]
+    ways = {"by_crossings": occupancy_by_crossings(footfall, window)}
+    start, end = (datetime.fromtimestamp(edge / 1e6, UTC) for edge in window)
+    places = floor_queries.places(day, start, end)
+    if places is not None and len(places):
+        ways["by_places"] = occupancy_by_places(places, max_hidden_s=view.store.counting.max_hidden_s)
+    # All are aligned to quarter-hours of the clock; a zone of time that is not has no common steps.
+    joined = steps.assign(key=steps["elapsed"].mul(60).round()).rename(columns={"mean": "by_signs"})
+    for name, way in ways.items():
+        means = occupancy_mean(way, window, QUARTER_MIN * 60)
+        key = pd.Series(view.clock.elapsed(means["bucket_start"])).mul(60).round()
+        joined = joined.merge(means.assign(key=key)[["key", "mean"]].rename(columns={"mean": name}), on="key")
+    return joined[["elapsed", "by_crossings", "by_signs", *([n for n in ways if n == "by_places"])]]
 
 
 def _two_ways(view: View) -> None:
-    both = occupancy_twice(view)
-    if both.empty:
+    ways = occupancy_in_ways(view)
+    if ways.empty:
         st.info(
             "Nobody crossed an entrance on this day, or the store has none to count at.", icon=":material/door_front:"
         )
@@ -242,99 +293,26 @@ def _two_ways(view: View) -> None:
     for column, name, colour in (
         ("by_crossings", "in less out at the entrances", theme.ORANGE),
         ("by_signs", "first to last sign of each person", theme.BLUE),
+        ("by_places", "seen on the floor", theme.GREEN),
     ):
-        figure.add_scatter(
-            x=both["elapsed"] + QUARTER_MIN / 120,
-            y=both[column],
-            name=name,
-            mode="lines",
-            line={"color": colour, "width": 2},
-            hovertemplate="%{y:.1f} people",
-        )
+        if column in ways:
+            figure.add_scatter(
+                x=ways["elapsed"] + QUARTER_MIN / 120,
+                y=ways[column],
+                name=name,
+                mode="lines",
+                line={"color": colour, "width": 2},
+                hovertemplate="%{y:.1f} people",
+            )
     theme.style(figure, 280, hovermode="x unified")
-    low, high = float(both["elapsed"].min()), float(both["elapsed"].max()) + QUARTER_MIN / 60
+    low, high = float(ways["elapsed"].min()), float(ways["elapsed"].max()) + QUARTER_MIN / 60
     charts.day_axis(figure, view.clock, low, high)
     figure.update_yaxes(title_text="People", rangemode="tozero")
-    st.plotly_chart(figure, key="twoways", config={"displayModeBar": False}, alt="Occupancy counted in two ways")
-    apart = (both["by_crossings"] - both["by_signs"]).abs()
+    st.plotly_chart(figure, key="twoways", config={"displayModeBar": False}, alt="Occupancy counted in several ways")
+    other = "by_places" if "by_places" in ways else "by_signs"
+    apart = (ways["by_crossings"] - ways[other]).abs()
     st.caption(
-        f"On {view.day:%a} {view.day.day} {view.day:%b} they differ by {apart.mean():.2f} people on average, "
-        f"{apart.max():.1f} at most."
+        f"On {view.day:%a} {view.day.day} {view.day:%b} crossings and {'places' if other == 'by_places' else 'signs'} "
+        f"differ by {apart.mean():.2f} people on average, {apart.max():.1f} at most."
     )
-
-
-def _models(view: View, runs: pd.DataFrame) -> None:
-    rows = [
-        {"Model": model["name"], "sha256": model["sha256"], "Day": row["date"]}
-        for row in runs.to_dict("records")
-        for model in row["models"]
-    ]
-    if not rows:
-        simulated = bool(runs["simulated"].any())
-        st.info(
-            "No model ran: these days are simulated." if simulated else "The runs name no model.",
-            icon=":material/memory:",
-        )
-        return
-    table = pd.DataFrame(rows).groupby(["Model", "sha256"], as_index=False)["Day"].agg(["min", "max", "count"])
-    table.columns = ["Model", "sha256", "First day", "Last day", "Days"]
-    st.dataframe(table, hide_index=True, key="models.table")
-    if table["Model"].nunique() < len(table) or runs["config_sha256"].nunique() > 1:
-        st.caption(
-            f"{runs['config_sha256'].nunique()} versions of store.yaml in these days: compare across them with care."
-        )
-
-
-def _history(view: View, runs: pd.DataFrame) -> None:
-    zone = view.store.timezone
-    table = pd.DataFrame(
-        {
-            "Day": runs["date"],
-            "Run": runs["run_id"],
-            "Finished": runs["finished"].dt.tz_convert(zone).dt.strftime("%Y-%m-%d %H:%M"),
-            "Seconds": runs["seconds"],
-            "Coverage": runs["coverage"] * 100,
-            "Problems": [len(problems) for problems in runs["problems"]],
-            "Simulated": runs["simulated"],
-            "Code": runs["code_version"],
-            "Configuration": runs["config_sha256"].str[:12],
-        }
-    )
-    st.dataframe(
-        table,
-        hide_index=True,
-        height=320,
-        key="runs.table",
-        column_config={
-            "Day": st.column_config.DateColumn(format="ddd D MMM YYYY"),
-            "Seconds": st.column_config.NumberColumn(format="%.1f"),
-            "Coverage": st.column_config.ProgressColumn(format="%.1f %%", max_value=100, help=definitions.COVERAGE),
-        },
-    )
-    stages = stage_seconds(runs)
-    if not stages.empty:
-        figure = go.Figure()
-        for number, stage in enumerate(stages.columns.drop("date")):
-            figure.add_bar(
-                x=stages["date"],
-                y=stages[stage],
-                name=stage,
-                marker_color=theme.CATEGORICAL[number % 8],
-                hovertemplate=f"{stage}: %{{y:.2f}} s<extra></extra>",
-            )
-        theme.style(figure, 240, barmode="stack", hovermode="x unified")
-        figure.update_xaxes(tickformat="%a %d %b")
-        figure.update_yaxes(title_text="Seconds of processing")
-        st.plotly_chart(figure, key="stages", config={"displayModeBar": False}, alt="Processing time by stage")
-    downloads("runs", table, view)
-
-
-def stage_seconds(runs: pd.DataFrame) -> pd.DataFrame:
-    """Processing seconds by day and stage: date, then a column a stage."""
-    rows: list[dict[str, Any]] = []
-    for row in runs.to_dict("records"):
-        stages = row["stage_seconds"]
-        pairs = stages.items() if isinstance(stages, dict) else [(item["key"], item["value"]) for item in stages]
-        rows.append({"date": pd.Timestamp(row["date"]), **dict(pairs)})
-    frame = pd.DataFrame(rows)
-    return frame if len(frame.columns) > 1 else pd.DataFrame()
+    downloads("occupancy_ways", ways, view)

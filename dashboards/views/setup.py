@@ -8,7 +8,8 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboards import drafts, editor, page, surfaces, theme
+from dashboards import drafts, editor, page, surfaces, theme, view
+from dashboards.choices import choose, segmented
 from dashboards.drafts import Draft
 from dashboards.editor import Edit, Shape, Surface
 from dashboards.store_file import StoreFileChanged, fingerprint, save_changes
@@ -23,7 +24,7 @@ PLAN = "Floor plan"
 
 def render() -> None:
     """Draw the page."""
-    known, problems = page.stores()
+    known, problems = view.stores()
     for problem in problems:
         st.error(str(problem), icon=":material/rule:")
     with st.container(horizontal=True, vertical_alignment="bottom", key="head"):
@@ -37,10 +38,8 @@ def render() -> None:
             )
             return
         options = sorted(known, key=lambda name: known[name].name)
-        store_id = page.choose(
-            "store", "Store", options, options[0], format_func=lambda name: known[name].name, width=250
-        )
-        part = page.segmented("part", "What", ["Zones and entrances", "Calibration"], "Zones and entrances")
+        store_id = choose("store", "Store", options, options[0], format_func=lambda name: known[name].name, width=250)
+        part = segmented("part", "What", ["Zones and entrances", "Calibration"], "Zones and entrances")
     store, path = known[store_id], find_store(store_id)
     subtitle.caption(f"{store.name} · zones, entrances and calibration. Nothing is written before you save.")
     draft = drafts.open_draft(store, fingerprint(path))
@@ -74,7 +73,7 @@ def _zones(store: StoreConfig, draft: Draft) -> None:
     with left, page.card("Draw"):
         with st.container(horizontal=True, vertical_alignment="bottom"):
             names = [PLAN, *[camera.id for camera in store.cameras]]
-            where = page.choose(
+            where = choose(
                 "surface", "On", names, PLAN, format_func=lambda n: n if n == PLAN else f"Camera {n}", width=190
             )
             tool = (
@@ -203,7 +202,7 @@ def _calibration(store: StoreConfig, draft: Draft) -> None:
     left, right = st.columns([1.55, 1], gap="medium")
     with left, page.card("Picture", "At least four spots whose place on the floor you know, spread over the picture."):
         with st.container(horizontal=True, vertical_alignment="bottom"):
-            name = page.choose("camera", "Camera", names, names[0], width=190)
+            name = choose("camera", "Camera", names, names[0], width=190)
             tool = (
                 st.segmented_control(
                     "Tool", ["Add a point", "Move points"], key="setup.point", required=True, default="Move points"

@@ -7,18 +7,25 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboards import charts, definitions, plan, queries, theme
+from dashboards import charts, definitions, plan, plan_density, queries, theme
+from dashboards.choices import choose
 from dashboards.clock import DayClock, say_short, weekday_before
 from dashboards.day import camera_gaps, headlines, occupancy_steps, step_minutes
-from dashboards.page import View, card, downloads, open_view
-from dashboards.queries import Scope
+from dashboards.downloads import downloads
+from dashboards.lake_query import Scope
+from dashboards.page import card, open_view
+from dashboards.view import View
+from dashboards.zone_numbers import zone_numbers
+from flows.comparisons import PosError, conversion_by_hour, read_pos, sales_file
+from flows.groups import parties_in
+from flows.stores import find_store
 
 
 def render() -> None:
     """Draw the page."""
     view = open_view("Today's store")
     before = view.scope.at(weekday_before(view.day))
-    _headline(view, before)
+    _headline(view)
     left, right = st.columns([1.15, 1], gap="medium")
     with left, card("People in the store", f"{definitions.PEAK}\n\n{definitions.OCCUPANCY}"):
         _occupancy(view, before)
@@ -29,11 +36,21 @@ def render() -> None:
         _doors(view)
     with right, card("Zones today", f"{definitions.VISITS}\n\n{definitions.UNIQUE}\n\n{definitions.DWELL}"):
         _zones(view)
+    with card("Sales", definitions.CONVERSION):
+        _conversion(view)
 
 
-def _headline(view: View, before: Scope) -> None:
-    """A card a number: the number, its change against the week before, a small course."""
-    cards = headlines(view, before)
+def _headline(view: View) -> None:
+    """A card a number: the number, its change against other days, a small course."""
+    comparison = choose(
+        "against",
+        "Compare with",
+        list(definitions.COMPARISONS),
+        "weekday",
+        format_func=lambda name: definitions.COMPARISONS[name].capitalize(),
+        width=260,
+    )
+    cards = headlines(view, comparison)
     cells = st.container(key="numbers").columns(5, gap="small")
     if not view.store.entrances:
         cells[0].metric(
@@ -43,13 +60,14 @@ def _headline(view: View, before: Scope) -> None:
             border=True,
             height="stretch",
         )
+    short = {"weekday": f"vs {say_short(weekday_before(view.day))}", "week": "vs 7 days", "month": "vs 28 days"}
     for cell, card_ in zip(cells[5 - len(cards) :], cards, strict=True):
         cell.metric(
             card_.label,
             card_.text,
             card_.change,
             delta_color="off",
-            delta_description=f"vs {say_short(before.last)}" if card_.change else None,
+            delta_description=short[comparison] if card_.change else None,
             help=card_.definition,
             border=True,
             height="stretch",
@@ -140,7 +158,7 @@ def _density(view: View) -> None:
         st.info("Nothing was observed on this day.", icon=":material/visibility_off:")
         return
     figure = plan.empty_plan(view.store, _plan_height(view))
-    plan.add_density(figure, view.store, frames, start=busiest)
+    plan_density.add_density(figure, view.store, frames, start=busiest)
     plan.add_zone_names(figure, view.store)
     st.plotly_chart(figure, key="density", config={"displayModeBar": False}, alt="Zones coloured by density")
     st.caption(f"People per m², steps of {minutes} min, {view.store.timezone}. It starts at the fullest one.")
@@ -180,10 +198,66 @@ def _doors(view: View) -> None:
     st.plotly_chart(figure, key="doors", config={"displayModeBar": False}, alt="Entrance crossings by hour")
     row = numbers.iloc[0]
     st.caption(
-        f"{row['footfall']:,} crossings inward by {row['visitors']:,} different people; "
-        f"{row['people']:,} different people in the store's zones and doors."
+        f"{row['footfall']:,} crossings inward by {row['visitors']:,} different people{_said_of_parties(view)}; "
+        f"{row['people']:,} different people in the store's zones and doors.",
+        help=definitions.PARTIES,
     )
     downloads("footfall", doors, view)
+
+
+def _said_of_parties(view: View) -> str:
+    """How many parties came in, where the day's groups are known."""
+    footfall, groups = queries.footfall(view.scope), queries.groups(view.scope)
+    if footfall is None or groups is None or groups.empty:
+        return ""
+    parties = parties_in(footfall, groups[["person_id", "group_id"]])
+    return f" in {len(parties):,} parties (mean {parties['people'].mean():.2f} people)" if len(parties) else ""
+
+
+def _conversion(view: View) -> None:
+    """Sales by visitors and hour, where the store names a file of its tills."""
+    if view.store.sales is None:
+        st.info(
+            "No till is connected. Name its daily CSV (columns `time,transactions`) in store.yaml, "
+            "`sales: {path: sales/%Y-%m-%d.csv}`, to see transactions per visitor by hour.",
+            icon=":material/point_of_sale:",
+        )
+        return
+    footfall = queries.footfall(view.scope)
+    path = sales_file(find_store(view.store.id), view.store.sales.path, view.day)
+    if footfall is None:
+        st.info("Nobody was counted coming in on this day.", icon=":material/door_front:")
+        return
+    try:
+        hours = conversion_by_hour(footfall, read_pos(path, view.store.zone_info), view.day, view.store.zone_info)
+    except (PosError, OSError) as error:
+        st.warning(f"The day's sales could not be read: {error}", icon=":material/point_of_sale:")
+        return
+    hours = hours[(hours["visitors"] > 0) | (hours["transactions"] > 0)]
+    if hours.empty:
+        st.info("Neither a sale nor a visitor on this day.", icon=":material/point_of_sale:")
+        return
+    figure = go.Figure()
+    figure.add_bar(x=hours["label"], y=hours["transactions"], name="Transactions", marker_color=theme.SKY)
+    figure.add_scatter(
+        x=hours["label"],
+        y=hours["conversion"],
+        name="Conversion",
+        yaxis="y2",
+        mode="lines+markers",
+        line={"color": theme.VERMILION, "width": 2},
+        hovertemplate="%{y:.0%}",
+    )
+    theme.style(figure, 280, hovermode="x unified")
+    figure.update_layout(yaxis2={"overlaying": "y", "side": "right", "tickformat": ".0%", "rangemode": "tozero"})
+    figure.update_layout(yaxis2={"title": {"text": "Transactions per visitor"}, "showgrid": False})
+    figure.update_xaxes(title_text=f"Hour, {view.store.timezone}", type="category")
+    figure.update_yaxes(title_text="Transactions", selector={"side": None})
+    st.plotly_chart(figure, key="conversion", config={"displayModeBar": False}, alt="Conversion by hour")
+    visitors, sold = hours["visitors"].sum(), hours["transactions"].sum()
+    whole = f"{sold / visitors:.0%}" if visitors else "-"
+    st.caption(f"The day: {sold:,.0f} transactions, {visitors:,} shoppers who came in, conversion {whole}.")
+    downloads("conversion", hours, view)
 
 
 def _zones(view: View) -> None:
@@ -213,31 +287,18 @@ def _zones(view: View) -> None:
 
 def zone_table(view: View) -> pd.DataFrame:
     """A row a zone: visits, visitors, dwell, occupancy, density over what was observed."""
-    visits = queries.zone_visits(view.scope, view.store.counting.engaged_s)
-    hours = queries.zone_time(view.scope, view.store.timezone)
-    if visits is None or hours is None or hours.empty:
-        return pd.DataFrame()
-    time = (
-        hours.assign(weighted=hours["density"] * hours["observed_s"])
-        .groupby("zone", as_index=False)
-        .agg(
-            person_s=("person_s", "sum"),
-            observed_s=("observed_s", "sum"),
-            weighted=("weighted", "sum"),
-            most=("occupancy_max", "max"),
-        )
-    )
-    table = time.merge(visits, how="left", on="zone").fillna({"visits": 0, "unique_people": 0})
-    names, observed = view.zone_names, table["observed_s"].where(table["observed_s"] > 0)
+    table = zone_numbers(view)
+    if table.empty:
+        return table
     shown = pd.DataFrame(
         {
-            "Zone": [names.get(zone, zone) for zone in table["zone"]],
-            "Visitors": table["unique_people"].astype(int),
-            "Visits": table["visits"].astype(int),
-            "Dwell (s)": table["dwell_median"],
-            "Mean people": table["person_s"] / observed,
+            "Zone": table["name"],
+            "Visitors": table["visitors"],
+            "Visits": table["visits"],
+            "Dwell (s)": table["median_s"],
+            "Mean people": table["mean_people"],
             "Most": table["most"],
-            "Density (/m²)": table["weighted"] / observed,
+            "Density (/m²)": table["density"],
         }
     )
     return shown.sort_values("Visitors", ascending=False, ignore_index=True)

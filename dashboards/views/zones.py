@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import date
-
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboards import charts, definitions, queries, theme
-from dashboards.clock import DayClock
-from dashboards.page import View, card, choose, downloads, duration, open_view, segmented
-from flows.config import StoreConfig
-from flows.density import crowding_episodes
-from flows.places import zones_of
+from dashboards import charts, definitions, theme, zone_numbers
+from dashboards.choices import choose, segmented
+from dashboards.clock import duration
+from dashboards.downloads import downloads
+from dashboards.page import card, open_view
+from dashboards.view import View
+from flows.density import FRUIN_LEVELS, FRUIN_LIMITS
+from flows.rollup import LEVEL_COLUMNS
 
 RANKINGS = {
-    "Visitors": ("unique_people", definitions.UNIQUE),
+    "Visitors": ("visitors", definitions.UNIQUE),
     "Visits": ("visits", definitions.VISITS),
-    "Median dwell": ("dwell_median", definitions.DWELL),
+    "Median dwell": ("median_s", definitions.DWELL),
     "Mean people": ("mean_people", definitions.OCCUPANCY),
     "Density": ("density", definitions.DENSITY),
 }
@@ -28,14 +27,12 @@ GRIDS = {
     "Density": ("density_s", "people/m²", definitions.DENSITY),
     "Entries": ("entries", "entries an hour", definitions.VISITS),
 }
-BINS_S, BINS = (1, 2, 5, 10, 20, 30, 60, 120, 300), 30
-PASSER_BY_S = 10.0  # as in flows.queues
 
 
 def render() -> None:
     """Draw the page."""
     view = open_view("Zones", days="span")
-    table = zone_numbers(view)
+    table = zone_numbers.zone_numbers(view)
     if table.empty:
         st.info("Nothing was observed in any zone in these days.", icon=":material/visibility_off:")
         return
@@ -59,49 +56,18 @@ def render() -> None:
         _table(view, table)
 
 
-def zone_numbers(view: View) -> pd.DataFrame:
-    """A row a zone over the chosen days: visits, people, dwell, share of the store's people, occupancy, density."""
-    visits = queries.zone_visits(view.scope, view.store.counting.engaged_s)
-    hours = queries.zone_time(view.scope, view.store.timezone)
-    if visits is None or hours is None or hours.empty:
-        return pd.DataFrame()
-    hours = hours.assign(density_s=hours["density"] * hours["observed_s"])
-    time = hours.groupby("zone", as_index=False).agg(
-        person_s=("person_s", "sum"),
-        observed_s=("observed_s", "sum"),
-        density_s=("density_s", lambda s: s.sum(min_count=1)),
-        most=("occupancy_max", "max"),
-        bucket_s=("bucket_s", "sum"),
-    )
-    table = time.merge(visits, how="left", on="zone")
-    counted = ["visits", "unique_people", "engaged", "truncated"]
-    table[counted] = table[counted].fillna(0).astype(int)
-    observed = table["observed_s"].where(table["observed_s"] > 0)
-    table["mean_people"] = table["person_s"] / observed
-    table["density"] = table["density_s"] / observed
-    table["penetration"] = table["unique_people"] / max(queries.people_count(view.scope), 1)
-    table["engaged_share"] = table["engaged"] / table["visits"].where(table["visits"] > 0)
-    table["coverage"] = table["observed_s"] / table["bucket_s"]
-    table["name"] = [view.zone_names.get(zone, zone) for zone in table["zone"]]
-    return table
-
-
 def _ranking(view: View, table: pd.DataFrame) -> None:
     chosen = segmented("rank", "Rank by", list(RANKINGS), "Visitors", label_visibility="collapsed")
     column, definition = RANKINGS[chosen]
     ranked = table.sort_values(column, ascending=False)
     texts = {
-        "unique_people": [
-            f"{v:,}  ({p:.0%})" for v, p in zip(ranked["unique_people"], ranked["penetration"], strict=True)
-        ],
+        "visitors": [f"{v:,}  ({p:.0%})" for v, p in zip(ranked["visitors"], ranked["penetration"], strict=True)],
         "visits": [f"{v:,}" for v in ranked["visits"]],
-        "dwell_median": [duration(v) for v in ranked["dwell_median"]],
+        "median_s": [duration(v) for v in ranked["median_s"]],
         "mean_people": [f"{v:.2f}" for v in ranked["mean_people"]],
         "density": [f"{v:.3f}  ({theme.fruin_level(v)[0]})" for v in ranked["density"]],
     }[column]
-    unit = {"dwell_median": "seconds", "density": "people per m²"}.get(
-        column, "people" if column != "visits" else "visits"
-    )
+    unit = {"median_s": "seconds", "density": "people per m²"}.get(column, "people" if column != "visits" else "visits")
     figure = charts.bars(ranked["name"].tolist(), ranked[column].tolist(), 330, unit=unit, texts=texts)
     st.plotly_chart(figure, key="ranking", config={"displayModeBar": False}, alt=f"Zones ranked by {chosen}")
     st.caption(definition.replace("**", ""))
@@ -125,19 +91,18 @@ def _zone_choice(view: View, name: str, table: pd.DataFrame) -> str:
 def _dwell(view: View, table: pd.DataFrame) -> None:
     zone = _zone_choice(view, "zone", table)
     row = table[table["zone"] == zone].iloc[0]
-    bin_s = next((width for width in BINS_S if width * BINS >= 1.6 * row["dwell_p90"]), BINS_S[-1])
-    longest_s = bin_s * BINS
-    histogram = queries.dwell_histogram(view.scope, zone, bin_s, longest_s)
-    if histogram is None or histogram.empty:
+    histogram, bin_s = zone_numbers.histogram(view.scope, zone, row["p90_s"])
+    longest_s = bin_s * zone_numbers.BINS
+    if not histogram["visits"].sum():
         st.info("No whole visit of this zone in these days.", icon=":material/timer_off:")
         return
     labels = [
         f"{low:.0f} to {low + bin_s:.0f} s" if low < longest_s else f"{longest_s} s and longer"
-        for low in histogram["dwell_s"]
+        for low in histogram["from_s"]
     ]
     figure = go.Figure(
         go.Bar(
-            x=histogram["dwell_s"] + bin_s / 2,
+            x=histogram["from_s"] + bin_s / 2,
             y=histogram["visits"],
             customdata=labels,
             marker_color=theme.BLUE,
@@ -147,8 +112,8 @@ def _dwell(view: View, table: pd.DataFrame) -> None:
     )
     theme.style(figure, 285, showlegend=False)
     for value, name, colour, lower in (
-        (row["dwell_median"], "median", theme.ORANGE, 0),
-        (row["dwell_p90"], "p90", theme.VERMILION, -18),
+        (row["median_s"], "median", theme.ORANGE, 0),
+        (row["p90_s"], "p90", theme.VERMILION, -18),
     ):
         if value == value:
             figure.add_vline(
@@ -168,48 +133,10 @@ def _dwell(view: View, table: pd.DataFrame) -> None:
     st.plotly_chart(figure, key="dwell", config={"displayModeBar": False}, alt="Dwell times of the zone")
     share = "" if row["engaged_share"] != row["engaged_share"] else f" {row['engaged_share']:.0%} are engaged"
     st.caption(
-        f"{row['visits']:,} visits, mean {duration(row['dwell_mean'])}.{share} (at least "
+        f"{row['visits']:,} visits, mean {duration(row['mean_s'])}.{share} (at least "
         f"{view.store.counting.engaged_s:g} s). {row['truncated']:,} truncated visits are not in the picture."
     )
     downloads("dwell", histogram, view)
-
-
-def week_grid(view: View, zone: str | None, measure: str) -> pd.DataFrame:
-    """Weekday x local hour: mean of a measure over what was observed. `zone` None: all zones together."""
-    hours = queries.zone_time(view.scope, view.store.timezone)
-    if hours is None or hours.empty:
-        return pd.DataFrame()
-    column, _, _ = GRIDS[measure]
-    hours = hours.assign(
-        density_s=hours["density"] * hours["observed_s"], weekday=pd.to_datetime(hours["date"]).dt.dayofweek
-    )
-    if zone is not None:
-        hours = hours[hours["zone"] == zone]
-    sums = hours.groupby(["weekday", "hour", "date"], as_index=False).agg(
-        value=(column, lambda part: part.sum(min_count=1)),
-        observed=("observed_s", "sum" if measure == "Density" and zone is None else "mean"),
-    )
-    sums = sums.groupby(["weekday", "hour"], as_index=False)[["value", "observed"]].sum()
-    scale = 3600.0 if measure == "Entries" else 1.0
-    sums["mean"] = sums["value"] / sums["observed"].where(sums["observed"] > 0) * scale
-    grid = sums.pivot(index="weekday", columns="hour", values="mean")
-    grid = grid.reindex(range(7)).loc[:, lambda part: part.notna().any()]
-    hours_open = open_clock_hours(view.store)
-    for number in range(7):
-        grid.loc[number, [hour for hour in grid.columns if hour not in hours_open[number]]] = np.nan
-    grid = grid.loc[:, grid.notna().any()]
-    grid.index = pd.Index(charts.WEEKDAYS, name="weekday")
-    return grid
-
-
-def open_clock_hours(store: StoreConfig) -> list[set[int]]:
-    """For each weekday, the hours of the clock in which the store is open; all where it names no opening hours."""
-    hours: list[set[int]] = [set() for _ in range(7)]
-    for number in range(7):
-        for start, end in DayClock(store, date(2024, 1, 1 + number)).open_hours():  # a week without a change of clocks
-            for hour in range(int(start), int(np.ceil(end))):
-                hours[(number + hour // 24) % 7].add(hour % 24)
-    return hours
 
 
 def _week(view: View) -> None:
@@ -227,7 +154,7 @@ def _week(view: View) -> None:
         label_visibility="collapsed",
         format_func=lambda name: view.zone_names.get(name, name),
     )
-    grid = week_grid(view, None if zone == everything else zone, measure)
+    grid = zone_numbers.week_grid(view, None if zone == everything else zone, GRIDS[measure][0])
     if grid.empty:
         st.info("Nothing was observed.", icon=":material/visibility_off:")
         return
@@ -240,23 +167,21 @@ def _week(view: View) -> None:
 
 
 def _levels(view: View) -> None:
-    hours = queries.zone_time(view.scope, view.store.timezone)
-    columns = {f"level_{level.lower()}_s": level for level, _, _ in theme.FRUIN}
-    if hours is None or hours["density"].notna().sum() == 0:
+    seconds = zone_numbers.time_at_levels(view)
+    if seconds.empty:
         st.info("No zone has a known area; density needs zones drawn in floor metres.", icon=":material/map:")
         return
-    seconds = hours.groupby("zone")[list(columns)].sum()
     share = seconds.div(seconds.sum(axis=1), axis=0).dropna()
     share = share.sort_values("level_a_s")
     figure = go.Figure()
-    for (column, level), (_, limit, colour) in zip(columns.items(), theme.FRUIN, strict=True):
-        text = f"{level} < {limit:g}" if np.isfinite(limit) else f"{level} above"
+    for column, level, limit in zip(LEVEL_COLUMNS, FRUIN_LEVELS, (*FRUIN_LIMITS, None), strict=True):
+        text = f"{level} above" if limit is None else f"{level} < {limit:g}"
         figure.add_bar(
             y=[view.zone_names.get(zone, zone) for zone in share.index],
             x=share[column],
             name=text,
             orientation="h",
-            marker_color=colour,
+            marker_color=theme.FRUIN_COLOURS[level],
             customdata=seconds.loc[share.index, column] / 3600,
             hovertemplate="%{y}: %{x:.1%} at level " + level + " (%{customdata:.1f} h)<extra></extra>",
         )
@@ -267,20 +192,11 @@ def _levels(view: View) -> None:
     downloads("fruin_levels", (seconds / 60).add_suffix("_minutes").reset_index(), view)
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
-def _episodes(visits: pd.DataFrame, store: StoreConfig) -> pd.DataFrame:
-    """Crowding episodes of several days, by the metric's own code, a day at a time."""
-    zones = zones_of(store)
-    parts = [crowding_episodes(day, zones).assign(date=date) for date, day in visits.groupby("date")]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-
-
 def _crowding(view: View) -> None:
     if not any(zone.capacity for zone in view.store.zones):
         st.info("No zone has a capacity. Give one on *Set up* to see when it is exceeded.", icon=":material/groups:")
         return
-    visits = queries.visits(view.scope)
-    episodes = pd.DataFrame() if visits is None else _episodes(visits, view.store)
+    episodes = zone_numbers.crowding(view)
     if episodes.empty:
         st.success("No zone was over its capacity in these days.", icon=":material/check_circle:")
         return
@@ -310,13 +226,10 @@ def _crowding(view: View) -> None:
 
 
 def _queue(view: View, zone: str) -> None:
-    length = queries.queue(view.scope, zone, view.store.timezone, PASSER_BY_S)
-    waits = queries.waiting(view.scope, zone, view.store.timezone, PASSER_BY_S)
-    if length is None or waits is None or waits.empty:
+    joined = zone_numbers.queue_by_hour(view, zone)
+    if joined.empty:
         st.info("Nobody waited here in these days.", icon=":material/hourglass_empty:")
         return
-    joined = length.merge(waits, how="left", on="hour")
-    joined = joined[joined["hour"].isin(set().union(*open_clock_hours(view.store)))]
     left, right = st.columns(2, gap="medium")
     figure = go.Figure(
         go.Bar(
@@ -342,7 +255,7 @@ def _queue(view: View, zone: str) -> None:
     figure.update_xaxes(title_text=f"Hour of arrival, {view.store.timezone}", dtick=1)
     figure.update_yaxes(title_text="Waiting, minutes", rangemode="tozero")
     right.plotly_chart(figure, key=f"wait.{zone}", config={"displayModeBar": False}, alt="Waiting time by hour")
-    downloads(f"queue_{zone}", joined[["hour", "queue", "visits", "wait_median", "wait_p90"]], view)
+    downloads(f"queue_{zone}", joined, view)
 
 
 def _table(view: View, table: pd.DataFrame) -> None:
@@ -350,12 +263,12 @@ def _table(view: View, table: pd.DataFrame) -> None:
         {
             "Zone": table["name"],
             "Visits": table["visits"],
-            "Visitors": table["unique_people"],
+            "Visitors": table["visitors"],
             "Penetration": table["penetration"] * 100,
             "Engaged": table["engaged_share"] * 100,
-            "Mean dwell (s)": table["dwell_mean"],
-            "Median (s)": table["dwell_median"],
-            "p90 (s)": table["dwell_p90"],
+            "Mean dwell (s)": table["mean_s"],
+            "Median (s)": table["median_s"],
+            "p90 (s)": table["p90_s"],
             "Truncated": table["truncated"],
             "Mean people": table["mean_people"],
             "Most": table["most"],

@@ -160,9 +160,10 @@ def test_quality_lists_gaps_on_the_stores_clock(page: Open) -> None:
 
 
 def test_quality_holds_two_ways_of_counting_beside_each_other(page: Open) -> None:
-    figure = chart(page("quality", store="kiez"), "twoways")
-    assert [trace["name"].split()[0] for trace in figure["data"]] == ["in", "first"]
-    assert "they differ by" in said(page("quality", store="kiez"))
+    test = page("quality", store="kiez")
+    figure = chart(test, "twoways")
+    assert [trace["name"].split()[0] for trace in figure["data"]] == ["in", "first", "seen"]
+    assert "crossings and places differ by" in said(test)
 
 
 def test_first_run_says_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 
@@ -11,17 +10,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboards import charts, floor_queries, queries, theme
-from dashboards.queries import Scope
-from dashboards.views import zones
+from dashboards import floor_queries, lake_files, queries, theme, zone_numbers
+from dashboards.lake_query import Scope, ask
+from dashboards.view import View
+from dashboards.views.floor import zone_flows
+from flows import rollup
 from flows.config import StoreConfig, load_store
 from flows.density import fruin_level
 from flows.dwell import dwell_statistics
 from flows.heatmap import heat_map
-from flows.journeys import common_paths, transitions
 from flows.lake import Lake
 from flows.places import zones_of
-from flows.queues import waiting_times
+from flows.queues import PASSED_BY_S, waiting_times
 from flows.simulate import DemoLake
 
 DAY = date(2025, 3, 15)
@@ -59,88 +59,79 @@ def test_headline_numbers_are_those_of_the_tables(scope: Scope, read: Callable[[
 
 def test_staff_count_only_when_asked_for(scope: Scope) -> None:
     everyone = Scope(scope.lake, scope.stores, scope.first, scope.last, include_staff=True)
-    assert (
-        queries.people_count(everyone) == queries.people_count(scope) + 1
-    )  # who fills shelves; the till is in no zone
-    assert queries.people_count(scope) > 100
+    people, with_staff = (queries.day_numbers(one).iloc[0]["people"] for one in (scope, everyone))
+    assert with_staff == people + 1 > 100  # who fills shelves; the till is in no zone
 
 
-def test_zone_visits_are_the_dwell_statistics(
+def test_headline_numbers_of_the_manifest_are_those_of_a_query(scope: Scope) -> None:
+    sql = rollup.day_numbers_sql("{visits}", "{footfall}", "{runs}", rollup.people_condition("shoppers"))
+    asked = ask(scope, sql, tables=["visits", "footfall", "runs"])
+    assert asked is not None
+    kept = queries.day_numbers(scope)
+    pd.testing.assert_frame_equal(kept[asked.columns], asked, check_dtype=False)
+
+
+def test_peak_is_the_most_at_one_moment(scope: Scope) -> None:
+    stays = queries.presence(scope)
+    first, last = (stays[name].to_numpy() for name in ("first", "last"))
+    inside = [((first <= moment) & (last >= moment)).sum() for moment in first]
+    assert queries.day_numbers(scope).iloc[0]["peak"] == max(inside)
+
+
+def test_hours_are_those_of_the_minutes(scope: Scope, store: StoreConfig, read: Callable[[str], pd.DataFrame]) -> None:
+    ours = queries.zone_time(scope, store.timezone)
+    counts = read("zone_counts").query("role_filter == 'shoppers'")
+    counts["observed_s"] = counts["bucket_s"] * counts["coverage"]
+    counts["person_s"] = counts["occupancy_mean"] * counts["observed_s"]
+    counts["hour"] = counts["bucket_start"].dt.tz_convert(store.timezone).dt.hour
+    theirs = counts.groupby(["zone", "hour"])[["observed_s", "person_s", "entries"]].sum()
+    found = ours.set_index(["zone", "hour"])[["observed_s", "person_s", "entries"]]
+    pd.testing.assert_frame_equal(found.sort_index(), theirs.sort_index(), check_dtype=False, check_index_type=False)
+
+
+def test_zone_statistics_are_those_of_the_metrics(
     scope: Scope, store: StoreConfig, read: Callable[[str], pd.DataFrame]
 ) -> None:
-    engaged_s = store.counting.engaged_s
-    ours = queries.zone_visits(scope, engaged_s).set_index("zone")
-    theirs = dwell_statistics(shoppers(read("visits")), engaged_s=engaged_s).set_index("zone").loc[ours.index]
-    pairs = {"visits": "visits", "unique_people": "visitors", "truncated": "truncated", "engaged": "engaged"}
-    for mine, named in pairs.items():
-        assert ours[mine].tolist() == theirs[named].tolist()
-    for mine, named in {"dwell_mean": "mean_s", "dwell_median": "median_s", "dwell_p90": "p90_s"}.items():
-        np.testing.assert_allclose(ours[mine], theirs[named])
+    table = zone_numbers.zone_numbers(View(store, scope)).set_index("zone")
+    theirs = dwell_statistics(shoppers(read("visits")), engaged_s=store.counting.engaged_s).set_index("zone")
+    assert table["visits"].tolist() == theirs.loc[table.index, "visits"].tolist()
+    np.testing.assert_allclose(table["median_s"], theirs.loc[table.index, "median_s"])
 
 
-def test_waiting_is_that_of_the_queues(scope: Scope, store: StoreConfig, read: Callable[[str], pd.DataFrame]) -> None:
-    default = inspect.signature(waiting_times).parameters["at_least_s"].default
-    assert zones.PASSER_BY_S == default
-    ours = queries.waiting(scope, "checkout", store.timezone, default)
-    theirs = waiting_times(read("visits"), zones_of(store)).iloc[0]
-    assert ours["visits"].sum() == theirs["waits"] - theirs["truncated"]
+def test_a_person_of_two_days_counts_twice(scope: Scope, store: StoreConfig) -> None:
+    both = scope.at(date(2025, 3, 14), DAY)
+    one, other = (zone_numbers.visit_statistics(scope.at(day), 10.0) for day in (date(2025, 3, 14), DAY))
+    together = zone_numbers.visit_statistics(both, 10.0)
+    sums = one.set_index("zone")["visitors"] + other.set_index("zone")["visitors"]
+    assert together.set_index("zone")["visitors"].to_dict() == sums.to_dict()
 
 
-def test_queue_is_the_time_of_those_who_wait(
+def test_queue_by_hour_is_the_time_of_those_who_wait(
     scope: Scope, store: StoreConfig, read: Callable[[str], pd.DataFrame]
 ) -> None:
-    ours = queries.queue(scope, "checkout", store.timezone, 10.0)
+    ours = zone_numbers.queue_by_hour(View(store, scope), "checkout")
     seen = queries.zone_time(scope, store.timezone).query("zone == 'checkout'").set_index("hour")["observed_s"]
-    visits = shoppers(read("visits")).query("zone == 'checkout' and dwell_s >= 10")
+    visits = shoppers(read("visits")).query("zone == 'checkout'")
     person_s = (ours["queue"] * ours["hour"].map(seen)).sum()
-    assert person_s == pytest.approx(visits["dwell_s"].sum(), rel=1e-6)
+    assert person_s == pytest.approx(visits.query(f"dwell_s >= {PASSED_BY_S}")["dwell_s"].sum(), rel=1e-6)
+    assert ours["waits"].sum() == waiting_times(visits, zones_of(store)).iloc[0]["waits"]
 
 
-def test_transitions_and_paths_are_those_of_the_journeys(scope: Scope, read: Callable[[str], pd.DataFrame]) -> None:
+def test_flows_between_zones_hold_everybody_once_at_each_end(read: Callable[[str], pd.DataFrame]) -> None:
     visits = shoppers(read("visits"))
-    ours = floor_queries.transitions(scope)
-    inner = ours[~ours["source"].str.startswith("(") & ~ours["target"].str.startswith("(")]
-    ours_by_pair = inner.set_index(["source", "target"])["people"].to_dict()
-    theirs = transitions(visits).set_index(["from_zone", "to_zone"])["people"].to_dict()
-    assert ours_by_pair == theirs
-    mine, named = floor_queries.common_paths(scope), common_paths(visits, 12)
-    assert mine["people"].tolist() == named["people"].tolist()
-    assert " > ".join(mine["path"].iloc[0]) in named.loc[named["people"] == mine["people"].iloc[0], "path"].tolist()
+    flows = zone_flows(visits)
+    people = visits["person_id"].nunique()
+    assert flows.loc[flows["source"] == "(in)", "people"].sum() == people
+    assert flows.loc[flows["target"] == "(out)", "people"].sum() == people
 
 
-def test_heat_is_the_heat_map(scope: Scope, store: StoreConfig, read: Callable[[str], pd.DataFrame]) -> None:
+def test_places_on_the_floor_are_one_a_person_and_moment(scope: Scope, store: StoreConfig) -> None:
     start, end = (datetime.fromtimestamp(edge / 1e6, UTC) for edge in store.day_window(DAY))
-    ours = floor_queries.heat(scope, start, end, 1.0, 20.0)
-    places = read("positions").merge(read("identities"), on=["camera", "track_id"])
-    roles = read("visits").drop_duplicates("person_id").set_index("person_id")["role"]
-    trajectories = pd.DataFrame(
-        {
-            "person_id": places["person_id"],
-            "role": places["person_id"].map(roles),
-            "plane": "floor",
-            "time_us": places["time"].astype("int64"),
-            "x": places["x_m"].astype(float),
-            "y": places["y_m"].astype(float),
-        }
-    )
-    theirs = heat_map(trajectories, store.floor.width_m, store.floor.depth_m, cell_m=1.0, max_hidden_s=20.0)
-    grid = np.zeros_like(theirs.person_seconds_per_m2)
-    grid[ours["row"], ours["column"]] = ours["person_s"]
-    np.testing.assert_allclose(grid, theirs.person_seconds_per_m2, rtol=0.02, atol=15)
-    assert grid.sum() == pytest.approx(theirs.person_seconds_per_m2.sum(), rel=1e-3)
-
-
-def test_occupancy_is_the_brute_force_count() -> None:
-    random = np.random.default_rng(3)
-    first = random.uniform(0, 100, 60)
-    last = first + random.exponential(8, 60)
-    edges = np.arange(0, 121, 5.0)
-    mean, peak = charts.people_inside(first, last, edges)
-    fine = np.arange(0, 120, 0.01) + 0.005
-    inside = ((fine[:, None] >= first) & (fine[:, None] < last)).sum(axis=1).reshape(len(edges) - 1, -1)
-    np.testing.assert_allclose(mean, inside.mean(axis=1), atol=0.02)
-    np.testing.assert_array_equal(peak, np.maximum(inside.max(axis=1), peak.clip(max=inside.max(axis=1))))
-    assert (peak >= mean).all() and peak.max() == inside.max()
+    places = floor_queries.places(scope, start, end)
+    assert not places.duplicated(["person_id", "time_us"]).any()
+    heat = heat_map(places, store.floor.width_m, store.floor.depth_m, cell_m=1.0)
+    in_view = places.groupby("person_id")["time_us"].agg(lambda times: np.diff(times)[np.diff(times) <= 20e6].sum())
+    assert heat.person_seconds_per_m2.sum() == pytest.approx(in_view.sum() / 1e6, rel=0.01)
 
 
 def test_who_went_out_is_outside_until_the_next_sign() -> None:
@@ -157,8 +148,7 @@ def test_who_went_out_is_outside_until_the_next_sign() -> None:
         f"{minute.format(when)} AS time, '{way}' AS direction"
         for when, way in ((0, "in"), (5, "out"), (29, "in"), (34, "out"))
     )
-    sql = queries._stays(Scope("", ("kiez",), DAY, DAY))
-    sql = sql.replace("{visits}", f"({visits})").replace("{footfall}", f"({doors})")
+    sql = rollup.stays_sql(f"({visits})", f"({doors})", "true")
     stays = connection.execute(f"SELECT epoch(last - first) / 60 AS minutes FROM ({sql}) ORDER BY first").df()
     assert stays["minutes"].tolist() == [5.0, 5.0]
 
@@ -168,11 +158,13 @@ def test_a_day_processed_again_is_read_again(month: DemoLake, tmp_path) -> None:
     tables = Lake(str(month.lake)).read_day("kiez", DAY)
     lake.write_day("kiez", DAY, tables)
     scope = Scope(str(tmp_path / "lake"), ("kiez",), DAY, DAY)
-    before = queries.day_numbers(scope).iloc[0]["visits"]
-    lake.replace_tables("kiez", DAY, {"visits": tables["visits"].slice(0, 10)})
-    queries.lake_files.files.clear()
-    queries.lake_files.days.clear()
-    assert before > 10 and queries.people_count(scope) <= 10
+    before = len(queries.visits(scope))
+    people = queries.day_numbers(scope).iloc[0]["people"]
+    lake.write_day("kiez", DAY, tables | {"visits": tables["visits"].slice(0, 10)})
+    lake_files.files.clear()
+    lake_files.numbers.clear()
+    assert before > 10 and len(queries.visits(scope)) <= 10
+    assert queries.day_numbers(scope).iloc[0]["visits"] <= 10 and people > 10
 
 
 def test_days_outside_the_lake_are_no_answer(month: DemoLake) -> None:

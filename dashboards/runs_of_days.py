@@ -1,0 +1,92 @@
+"""How store-days were processed: models, runs, time by stage."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from dashboards import definitions, theme
+from dashboards.downloads import downloads
+from dashboards.view import View
+
+
+def models(runs: pd.DataFrame) -> None:
+    """The models that ran, with the days they ran on."""
+    rows = [
+        {"Model": model["name"], "sha256": model["sha256"], "Day": row["date"]}
+        for row in runs.to_dict("records")
+        for model in row["models"]
+    ]
+    if not rows:
+        simulated = bool(runs["simulated"].any())
+        st.info(
+            "No model ran: these days are simulated." if simulated else "The runs name no model.",
+            icon=":material/memory:",
+        )
+        return
+    table = pd.DataFrame(rows).groupby(["Model", "sha256"], as_index=False)["Day"].agg(["min", "max", "count"])
+    table.columns = ["Model", "sha256", "First day", "Last day", "Days"]
+    st.dataframe(table, hide_index=True, key="models.table")
+    if table["Model"].nunique() < len(table) or runs["config_sha256"].nunique() > 1:
+        st.caption(
+            f"{runs['config_sha256'].nunique()} versions of store.yaml in these days: compare across them with care."
+        )
+
+
+def history(view: View, runs: pd.DataFrame) -> None:
+    """A row a run, and the time it took by stage."""
+    zone = view.store.timezone
+    table = pd.DataFrame(
+        {
+            "Day": runs["date"],
+            "Run": runs["run_id"],
+            "Finished": runs["finished"].dt.tz_convert(zone).dt.strftime("%Y-%m-%d %H:%M"),
+            "Seconds": runs["seconds"],
+            "Coverage": runs["coverage"] * 100,
+            "Problems": [len(problems) for problems in runs["problems"]],
+            "Simulated": runs["simulated"],
+            "Code": runs["code_version"],
+            "Configuration": runs["config_sha256"].str[:12],
+        }
+    )
+    st.dataframe(
+        table,
+        hide_index=True,
+        height=320,
+        key="runs.table",
+        column_config={
+            "Day": st.column_config.DateColumn(format="ddd D MMM YYYY"),
+            "Seconds": st.column_config.NumberColumn(format="%.1f"),
+            "Coverage": st.column_config.ProgressColumn(format="%.1f %%", max_value=100, help=definitions.COVERAGE),
+        },
+    )
+    stages = stage_seconds(runs)
+    if not stages.empty:
+        figure = go.Figure()
+        for number, stage in enumerate(stages.columns.drop("date")):
+            figure.add_bar(
+                x=stages["date"],
+                y=stages[stage],
+                name=stage,
+                marker_color=theme.CATEGORICAL[number % 8],
+                hovertemplate=f"{stage}: %{{y:.2f}} s<extra></extra>",
+            )
+        theme.style(figure, 240, barmode="stack", hovermode="x unified")
+        figure.update_xaxes(tickformat="%a %d %b")
+        figure.update_yaxes(title_text="Seconds of processing")
+        st.plotly_chart(figure, key="stages", config={"displayModeBar": False}, alt="Processing time by stage")
+    downloads("runs", table, view)
+
+
+def stage_seconds(runs: pd.DataFrame) -> pd.DataFrame:
+    """Processing seconds by day and stage: date, then a column a stage."""
+    rows: list[dict[str, Any]] = []
+    for row in runs.to_dict("records"):
+        stages = row["stage_seconds"]
+        pairs = stages.items() if isinstance(stages, dict) else [(item["key"], item["value"]) for item in stages]
+        rows.append({"date": pd.Timestamp(row["date"]), **dict(pairs)})
+    frame = pd.DataFrame(rows)
+    return frame if len(frame.columns) > 1 else pd.DataFrame()

@@ -1,0 +1,61 @@
+"""What is shown: the store, the days, with or without staff; and which stores and lake there are."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import streamlit as st
+
+from dashboards.clock import DayClock
+from dashboards.lake_query import Scope
+from flows.config import Problem, StoreConfig, examine_store
+from flows.stores import store_files
+
+
+@dataclass(frozen=True)
+class View:
+    """What the reader chose: one store, a span of days (often one), and whether staff count."""
+
+    store: StoreConfig
+    scope: Scope
+
+    @property
+    def day(self) -> date:
+        return self.scope.last
+
+    @property
+    def clock(self) -> DayClock:
+        return DayClock(self.store, self.day)
+
+    @property
+    def zone_names(self) -> dict[str, str]:
+        return {zone.id: zone.name or zone.id for zone in self.store.zones}
+
+
+def lake_place() -> str:
+    """The lake that is shown: AISLEFLOW_LAKE, or ./lake."""
+    return os.environ.get("AISLEFLOW_LAKE") or "lake"
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _read_file(path: str, modified: float) -> tuple[StoreConfig | None, list[Problem]]:
+    return examine_store(path)
+
+
+def read_store(path: Path) -> tuple[StoreConfig | None, list[Problem]]:
+    """A store.yaml as far as it can be understood, and its mistakes; read again when the file changes."""
+    return _read_file(str(path), path.stat().st_mtime)
+
+
+def stores() -> tuple[dict[str, StoreConfig], list[Problem]]:
+    """All configured stores by id, and what is wrong in their files."""
+    found, problems = {}, []
+    for file in store_files():
+        config, faults = read_store(file)
+        problems += faults
+        if config:
+            found[config.id] = config
+    return found, problems

@@ -1,0 +1,119 @@
+"""A day's view of each camera: pictures over the day, their median, and whether it is the view of the day before."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from detection.camera_view import View, is_blind, median_view, movement, sharpness, small_grey
+from detection.floor import FloorCalibration
+from detection.video import Recording, VideoReader
+from flows.chunks import Chunk
+from flows.config import StoreConfig
+from flows.lake import Lake
+from flows.places import SECOND_US
+
+SAMPLES = 24
+DAYS_BACK = 14
+GRID = 9
+Span = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class CameraLook:
+    """What was looked at of a camera: times (UTC microseconds) and small grey pictures, in order."""
+
+    camera: str
+    times_us: tuple[int, ...] = ()
+    pictures: tuple[np.ndarray, ...] = field(default=(), repr=False)
+
+    @property
+    def view(self) -> View | None:
+        return median_view(self.pictures) if self.pictures else None
+
+
+def look_at(camera: str, chunks: Sequence[Chunk], windows: Sequence[Span]) -> CameraLook:
+    """`SAMPLES` pictures of a camera, spread evenly over what was recorded in opening hours (else at all)."""
+    spans = [(chunk, start, end) for chunk in chunks for start, end in _inside(chunk, windows)]
+    spans = spans or [(chunk, chunk.from_us, chunk.to_us or chunk.from_us + SECOND_US) for chunk in chunks]
+    lengths = np.array([end - start for _, start, end in spans], float)
+    edges = np.concatenate([[0.0], np.cumsum(lengths)])
+    times, pictures = [], []
+    for at in (np.arange(SAMPLES) + 0.5) / SAMPLES * edges[-1]:
+        number = min(int(np.searchsorted(edges, at, "right")) - 1, len(spans) - 1)
+        chunk, start, _ = spans[number]
+        reader = VideoReader(
+            Recording(chunk.path, camera, chunk.start_us),
+            chunk.sampling_fps,
+            from_us=int(start + at - edges[number]),
+            assumed_fps=chunk.assumed_fps,
+        )
+        frame = next(iter(reader), None)
+        if frame is not None and (not pictures or small_grey(frame.image).shape == pictures[0].shape):
+            times.append(frame.time_us)
+            pictures.append(small_grey(frame.image))
+    return CameraLook(camera, tuple(times), tuple(pictures))
+
+
+def _inside(chunk: Chunk, windows: Sequence[Span]) -> list[Span]:
+    end_us = chunk.to_us or chunk.from_us + SECOND_US
+    spans = [(max(start, chunk.from_us), min(end, end_us)) for start, end in windows]
+    return [(start, end) for start, end in spans if end > start]
+
+
+def view_rows(looks: Sequence[CameraLook]) -> pd.DataFrame:
+    """Rows of the lake's table `camera_views`."""
+    rows = []
+    for look in looks:
+        view = look.view
+        if view is not None:
+            rows.append((look.camera, _png(view.picture), view.samples, view.brightness, view.sharpness))
+    return pd.DataFrame(rows, columns=["camera", "picture", "samples", "brightness", "sharpness"])
+
+
+def _png(picture: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    Image.fromarray(picture).save(buffer, "PNG", optimize=True)
+    return buffer.getvalue()
+
+
+def views_before(lake: Lake, store: str, day: date) -> dict[str, tuple[date, View]]:
+    """By camera its newest view of an earlier day, at most `DAYS_BACK` days old."""
+    found: dict[str, tuple[date, View]] = {}
+    earlier = [one.date for one in lake.days([store]) if day - timedelta(days=DAYS_BACK) <= one.date < day]
+    for other in sorted(earlier, reverse=True):
+        for row in lake.read("camera_views", [store], [other]).to_pylist():
+            picture = np.asarray(Image.open(io.BytesIO(row["picture"])))
+            view = View(picture, row["samples"], row["brightness"], row["sharpness"])
+            found.setdefault(row["camera"], (other, view))
+    return found
+
+
+def blind_times(look: CameraLook, usual_sharpness: float | None) -> list[int]:
+    """Moments (UTC microseconds) at which the camera showed next to nothing. `usual_sharpness`: that of a day before;
+    None: the day's own, the upper quarter of its pictures."""
+    own = float(np.quantile([sharpness(picture) for picture in look.pictures], 0.75)) if look.pictures else 0.0
+    usual = max(own, usual_sharpness or 0.0)
+    return [at for at, picture in zip(look.times_us, look.pictures, strict=True) if is_blind(picture, usual)]
+
+
+def floor_shift(before: View, now: View, calibration: FloorCalibration, config: StoreConfig) -> float | None:
+    """Metres by which the calibration of the view before misplaces what the camera sees now: the median over a grid of
+    pixels that lie on the floor. None where the views have nothing in common."""
+    moved = movement(before.picture, now.picture)
+    if moved is None:
+        return None
+    width, height = calibration.image_size
+    x, y = np.meshgrid(np.linspace(0.05, 0.95, GRID), np.linspace(0.05, 0.95, GRID) * height / width)
+    points = np.column_stack([x.ravel(), y.ravel()])
+    there = np.column_stack([points, np.ones(len(points))]) @ moved.T
+    old, new = (calibration.to_floor(own[:, :2] * width) for own in (points, there))
+    size = (config.floor.width_m, config.floor.depth_m)
+    on_floor = ((old >= 0) & (old <= size)).all(axis=1) & np.isfinite(new).all(axis=1)
+    return float(np.median(np.hypot(*(new - old)[on_floor].T))) if on_floor.any() else None
