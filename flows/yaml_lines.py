@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import yaml
 
 Location = tuple[str | int, ...]
 MAX_BYTES = 4_000_000
+MAX_DEPTH = 100
 
 
 @dataclass
@@ -32,20 +34,39 @@ def read_yaml(path: Path) -> tuple[Any, YamlLines]:
     if path.stat().st_size > MAX_BYTES:
         raise yaml.YAMLError(f"{path.stat().st_size:,} bytes are more than a configuration has ({MAX_BYTES:,})")
     text = path.read_text(encoding="utf-8-sig")
-    lines = YamlLines()
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
-    if root is not None:
-        _refuse_aliases(text)
+    _refuse_deep(text)
+    lines, loader = YamlLines(), _Loader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return None, lines
         _collect(root, (), lines)
-    return yaml.safe_load(text), lines
+        return loader.construct_document(root), lines
+    except RecursionError:
+        raise yaml.YAMLError("it is nested too deeply for a configuration") from None
+    except (ValueError, AttributeError, TypeError) as error:  # what PyYAML's constructors let through: 2025-02-30, say
+        raise yaml.YAMLError(f"a value is none of its type ({error})") from None
+    finally:
+        loader.dispose()
 
 
-def _refuse_aliases(text: str) -> None:
-    """An alias can multiply itself until memory ends; a store's configuration needs none."""
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent):
-            line = event.start_mark.line + 1 if event.start_mark else 0
+def _refuse_deep(text: str) -> None:
+    """PyYAML takes time by the square of how deeply brackets are nested."""
+    depth = 0
+    for bracket in re.finditer(r"[][{}]", text):
+        depth = max(depth + (1 if bracket[0] in "[{" else -1), 0)
+        if depth > MAX_DEPTH:
+            raise yaml.YAMLError(f"brackets are nested more than {MAX_DEPTH} deep")
+
+
+class _Loader(yaml.SafeLoader):
+    """Plain values only, and no aliases: one can multiply itself until memory ends; a configuration needs none."""
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            line = self.peek_event().start_mark.line + 1
             raise yaml.YAMLError(f"line {line}: aliases (*name) are not supported; write it out")
+        return super().compose_node(parent, index)
 
 
 def _collect(node: yaml.Node, location: Location, lines: YamlLines) -> None:
