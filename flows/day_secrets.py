@@ -84,12 +84,18 @@ def day_secret(config: StoreConfig, day: date) -> DaySecret:
     return DaySecret(str(path), key_of(path.read_bytes()))
 
 
-def delete_day_secrets(store: str, day: date | str) -> bool:
-    """Delete the secret of a store-day, for good; says whether there was one. Call it with the embeddings' deletion."""
-    path = secrets_folder() / checked_store(store) / f"{checked_date(day)}.key"
-    there = path.is_file()
-    path.unlink(missing_ok=True)
-    return there
+def has_day_secret(store: str, day: date | str) -> bool:
+    """Whether a store-day has a secret of its own."""
+    return _own_path(store, day).is_file()
+
+
+def delete_day_secret(store: str, day: date | str) -> None:
+    """Delete a store-day's own secret, for good. A secret of all days stays for the other days."""
+    _own_path(store, day).unlink(missing_ok=True)
+
+
+def _own_path(store: str, day: date | str) -> Path:
+    return secrets_folder() / checked_store(store) / f"{checked_date(day)}.key"
 
 
 def _path(config: StoreConfig, day: date) -> Path:

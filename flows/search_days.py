@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from detection.colours import COLOURS
 from flows.config import StoreConfig
-from flows.day_secrets import SecretMissing, day_secret, delete_day_secrets
+from flows.day_secrets import SecretMissing, day_secret, delete_day_secret, has_day_secret
 from flows.lake import Lake
 from flows.lake_layout import LakeError, checked_date, checked_store
 from flows.places import microseconds
@@ -103,8 +103,14 @@ def index_folder(lake: str) -> Path:
 
 def forget_search_day(lake: str, store: str, day: date | str) -> None:
     """Delete a store-day's secret and index, with which its embeddings could be searched. Nothing brings them back."""
-    delete_day_secrets(store, day)
+    delete_day_secret(store, day)
     shutil.rmtree(index_folder(lake) / checked_store(store) / checked_date(day), ignore_errors=True)
+
+
+def searchable(lake: str, store: str, day: date | str) -> bool:
+    """Whether a store-day still has a secret of its own, or an index."""
+    folder = index_folder(lake) / checked_store(store) / checked_date(day)
+    return has_day_secret(store, day) or folder.exists()
 
 
 def _searchable(tracklets: pa.Table) -> pa.Table:
