@@ -25,3 +25,33 @@ def shared() -> Path:
     if not (folder / "README.md").is_file():
         pytest.skip(f"needs the development data in {folder}, which this machine does not have")
     return folder
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Every case says which report it answers to: `case("opencv 8834")`, or `case("sibling: ...")` for its kind."""
+    nameless = [
+        item.nodeid
+        for item in items
+        for mark in item.iter_markers("case")
+        if len(mark.args) != 1 or not isinstance(mark.args[0], str) or mark.kwargs
+    ]
+    if nameless:
+        raise pytest.UsageError("these tests of a case name no report: " + ", ".join(nameless))
+
+
+def pytest_report_collectionfinish(config: pytest.Config, items: list[pytest.Item]) -> list[str]:
+    """With `-m case`, list the reports and their siblings, each with its tests; `--collect-only` lists without running.
+
+    Items that the marker expression leaves out are gone by now, so `-m "case and not browser"` lists what runs.
+    """
+    if "case" not in config.getoption("markexpr").split():
+        return []
+    tests: dict[str, list[str]] = {}
+    for item in items:
+        for mark in item.iter_markers("case"):
+            name = item.nodeid.split("[")[0]
+            if name not in tests.setdefault(mark.args[0], []):
+                tests[mark.args[0]].append(name)
+    siblings = sum(name.startswith("sibling: ") for name in tests)
+    lines = [f"{name}: {', '.join(tests[name])}" for name in sorted(tests, key=str.casefold)]
+    return [f"cases: {len(tests) - siblings} reports, {siblings} siblings", *lines]

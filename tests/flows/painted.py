@@ -80,7 +80,7 @@ class PaintedDetector:
         return [self._one(image) for image in images]
 
     def _one(self, image: np.ndarray) -> Detections:
-        coloured = (np.ptp(image, axis=2) > 90).astype(np.uint8)
+        coloured = (cv2.cvtColor(image, cv2.COLOR_RGB2HSV)[..., 1] > 110).astype(np.uint8)
         _, _, stats, _ = cv2.connectedComponentsWithStats(coloured)
         patches = [(x, y, x + w, y + h) for x, y, w, h, area in stats[1:] if area > 100]
         if not patches:
@@ -92,7 +92,9 @@ class HueEmbedder:
     """Recognises painted people: an embedding is one of HUES directions."""
 
     name, sha256, dimension, threshold = "hue-embedder", "e" * 64, HUES, 0.5
-    config = SimpleNamespace(calibration={"slope": 20.0, "offset": -10.0, "threshold": 0.5, "tpr": 1.0, "fpr": 0.0, "pairs": 9.0})
+    config = SimpleNamespace(
+        calibration={"slope": 20.0, "offset": -10.0, "threshold": 0.5, "tpr": 1.0, "fpr": 0.0, "pairs": 9.0}
+    )
 
     def embed(self, crops: Sequence[np.ndarray]) -> np.ndarray:
         hues = [int(np.median(cv2.cvtColor(crop, cv2.COLOR_RGB2HSV)[..., 0])) for crop in crops]
@@ -177,6 +179,14 @@ class PaintedStore:
     def account(self) -> dict[str, Any]:
         """The day's row of `runs`."""
         return self.table("runs").iloc[-1].to_dict()
+
+    def gaps(self, camera: int = 0) -> list[tuple[float, float, str]]:
+        """A camera's gaps: from, to in seconds after 10:00 UTC, and the reason."""
+        begin = pd.Timestamp(f"{DAY}T10:00:00Z")
+        return [
+            ((gap["start"] - begin).total_seconds(), (gap["end"] - begin).total_seconds(), gap["reason"])
+            for gap in self.account["cameras"][camera]["gaps"]
+        ]
 
     @property
     def problems(self) -> str:

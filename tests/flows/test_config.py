@@ -43,7 +43,7 @@ def test_the_demo_store_is_valid_and_its_calibration_fits():
     [
         (lambda d: d.update(nme="x"), "nme: is not a field here"),
         (lambda d: d.pop("floor"), "floor: is missing"),
-        (lambda d: d["cameras"][1].update(sampling_fps=0), "cameras[1].sampling_fps: input should be greater than or equal to 0.5"),
+        (lambda d: d["cameras"][1].update(sampling_fps=0), "cameras[1].sampling_fps: input should be greater than"),
         (lambda d: d.update(timezone="Berlin"), "timezone: 'Berlin' is no IANA time zone"),
         (lambda d: d["zones"][0].update(polygon=[[0, 0], [2, 2], [2, 0], [0, 2]]), "zones[0].polygon:"),
         (lambda d: d["zones"][0].update(polygon=[[0, 0], [2, 0], [900, 2]]), "lies outside the floor"),

@@ -330,9 +330,8 @@ def test_embeddings_of_two_models_are_not_joined(lake: Lake) -> None:
     assert vectors.null_count == 101
 
 
-@pytest.mark.case
+@pytest.mark.case("arrow 8741, dask 5759, pandas 55400")
 def test_days_without_visitors_have_the_same_types_pandas_and_duckdb(lake: Lake) -> None:
-    """arrow 8741, dask 5759, pandas 55400"""
     nothing = {name: empty(name) for name in TABLES}
     lake.write_day(STORE, DAY, nothing)
     lake.write_day(STORE, "2025-03-15", day_tables(1))

@@ -62,9 +62,9 @@ def stays(*rows: tuple[int, str, float, float], truncated: bool = False, role: s
     )
 
 
-@pytest.mark.case
+@pytest.mark.case("People-Counting-in-Real-Time 19, 31")
 def test_occupancy_is_never_below_zero_and_says_who_was_inside() -> None:
-    """People-Counting-in-Real-Time 19, 31: two leave before anyone was seen entering."""
+    """Two leave before anyone was seen entering."""
     found = occupancy_by_crossings(crossings((1, "out", 10), (2, "out", 20), (3, "in", 30)), WINDOW)
     assert found["inside"].tolist() == [2, 1, 0, 1]
     assert set(found["inside_at_opening"]) == {2}
@@ -187,7 +187,7 @@ def test_the_days_a_day_is_held_against() -> None:
     assert change(11, [0]) is None
 
 
-@pytest.mark.case
+@pytest.mark.case("prefect PR 10472, 326")
 @pytest.mark.parametrize(
     ("zone", "day", "hours", "missing", "doubled"),
     [
@@ -199,7 +199,6 @@ def test_the_days_a_day_is_held_against() -> None:
     ],
 )
 def test_hours_of_days_with_a_change_of_clocks(zone, day, hours, missing, doubled) -> None:
-    """prefect PR 10472, 326"""
     table = local_hours(day, ZoneInfo(zone))
     assert len(table) == hours
     assert (np.diff(microseconds(table["start"])) == 3600 * S).all()

@@ -21,9 +21,8 @@ def same_person(*tracks: tuple[str, int], person: int = 1) -> pd.DataFrame:
     return pd.DataFrame([(*track, person) for track in tracks], columns=["camera", "track_id", "person_id"])
 
 
-@pytest.mark.case
+@pytest.mark.case("LeonLok/Multi-Camera 41, scenescape 544")
 def test_one_person_in_two_overlapping_cameras_is_one_place() -> None:
-    """LeonLok/Multi-Camera 41, scenescape 544"""
     times = np.arange(0, 10, 0.2)
     positions = pd.concat([seen("a", 1, times, 1.0, 2.0), seen("b", 7, times, 1.4, 2.0)])
     paths = trajectories(positions, same_person(("a", 1), ("b", 7)), calibrated=["a", "b"])
@@ -102,19 +101,17 @@ def person_walks(ys, times_s=None, xs=1.0, person: int = 1, role: str = "shopper
     return pd.DataFrame(rows | {"x": np.broadcast_to(xs, len(ys)), "y": np.asarray(ys, float)})
 
 
-@pytest.mark.case
+@pytest.mark.case("ultralytics PR 9998, 15697")
 def test_one_who_walks_in_once_is_one_in() -> None:
-    """ultralytics PR 9998, 15697"""
     found = entrance_crossings(person_walks([-2, -1, 1, 2]), [GATE])
     assert found is not None
     assert found[["entrance", "direction", "role"]].to_numpy().tolist() == [["main", "in", "shopper"]]
     assert microseconds(found["time"]).tolist() == [1_500_000]
 
 
-@pytest.mark.case
+@pytest.mark.case("ultralytics PR 25492")
 @pytest.mark.parametrize("every", [1, 3, 6])
 def test_crossings_do_not_depend_on_the_sampling(every: int) -> None:
-    """ultralytics PR 25492"""
     times = np.arange(0, 36.1, 0.2)
     ys = np.interp(times, [0, 10, 14, 22, 36], [-3, 3, 3, -3, -3])
     found = entrance_crossings(person_walks(ys[::every], times[::every]), [GATE])
@@ -123,9 +120,9 @@ def test_crossings_do_not_depend_on_the_sampling(every: int) -> None:
     assert (microseconds(found["time"]) / S).tolist() == pytest.approx([5, 18], abs=0.05)
 
 
-@pytest.mark.case
+@pytest.mark.case("opendatacam 204, 185")
+@pytest.mark.case("supervision PR 1540")
 def test_standing_on_a_slanted_line_and_passing_beyond_its_end() -> None:
-    """opendatacam 204, 185; supervision PR 1540"""
     slanted = Entrance("main", "floor", np.array([[0.0, 0.0], [2.0, 2.0]]), np.array([0.0, 2.0]))
     random = np.random.default_rng(0)
     ys = np.concatenate([[0.2, 0.6], 1 + random.normal(0, 0.05, 150), [1.5, 2.0]])
@@ -136,9 +133,8 @@ def test_standing_on_a_slanted_line_and_passing_beyond_its_end() -> None:
     assert beyond is not None and len(beyond) == 0
 
 
-@pytest.mark.case
+@pytest.mark.case("viseron 807")
 def test_a_store_without_entrances_has_no_footfall_and_not_zero() -> None:
-    """viseron 807"""
     assert entrance_crossings(person_walks([-1, 1]), []) is None
 
 

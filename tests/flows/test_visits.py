@@ -123,10 +123,9 @@ def test_times_are_those_of_the_crossing_between_two_places() -> None:
     assert not visits["truncated"].any()
 
 
-@pytest.mark.case
+@pytest.mark.case("ultralytics PR 25492")
 @pytest.mark.parametrize("every", [1, 3, 6])
 def test_the_same_walk_at_every_frame_every_third_every_sixth(every: int) -> None:
-    """ultralytics PR 25492"""
     times = np.arange(0, 36.1, 0.2)
     xs = np.interp(times, [0, 5, 20, 30, 36], [0, 1, 5, 7, 8])
     visits = zone_visits(walk(times[::every], xs[::every]), [AISLE], WINDOW)
@@ -139,9 +138,8 @@ def test_a_walk_through_a_corner_between_two_places_counts() -> None:
     assert spans(visits) == [(2.5, 7.5)]
 
 
-@pytest.mark.case
+@pytest.mark.case("supervision PR 1540")
 def test_a_place_that_trembles_about_the_border_is_one_visit_at_most() -> None:
-    """supervision PR 1540"""
     times = np.arange(0, 10, 0.2)
     trembling = 2 + 0.1 * np.where(np.arange(len(times)) % 2, 1, -1)
     assert len(zone_visits(walk(times, trembling), [AISLE], WINDOW)) == 0
@@ -158,18 +156,17 @@ def test_hysteresis_is_in_seconds_whatever_the_rate() -> None:
         assert len(zone_visits(walk(times, out_for_long), [AISLE], WINDOW, hysteresis_s=2)) == 2
 
 
-@pytest.mark.case
+@pytest.mark.case("FairMOT 168, 475, 383")
 def test_someone_who_comes_back_after_twenty_seconds_is_one_person_with_two_visits() -> None:
-    """FairMOT 168, 475, 383"""
     visits = zone_visits(walk([10, 20, 41, 50], [3, 3, 3, 3]), [AISLE], WINDOW, max_hidden_s=20)
     assert spans(visits) == [(10.0, 20.0), (41.0, 50.0)]
     assert visits["person_id"].tolist() == [1, 1]
     assert len(zone_visits(walk([10, 20, 39, 50], [3, 3, 3, 3]), [AISLE], WINDOW, max_hidden_s=20)) == 1
 
 
-@pytest.mark.case
+@pytest.mark.case("opencv 17276")
 def test_nobodys_dwell_bridges_a_hole_in_the_video() -> None:
-    """opencv 17276: six seconds cut out."""
+    """Six seconds cut out."""
     times = np.concatenate([np.arange(0, 20, 0.5), np.arange(26, 40, 0.5)])
     observed = {"zone": [(DAY, DAY + 20 * S), (DAY + 26 * S, WINDOW[1])]}
     visits = zone_visits(walk(times + 0.1, np.full(len(times), 3.0)), [AISLE], WINDOW, observed=observed)
@@ -183,9 +180,8 @@ def test_nobodys_dwell_bridges_a_hole_in_the_video() -> None:
     assert first[["entries", "exits"]].tolist() == [0, 1]
 
 
-@pytest.mark.case
+@pytest.mark.case("supervision 131")
 def test_frames_without_anyone_are_zeros_and_no_frames_are_nulls() -> None:
-    """supervision 131"""
     nobody = walk([], [])
     observed = {"zone": [(DAY, DAY + 120 * S)]}
     visits = zone_visits(nobody, [AISLE], WINDOW, observed=observed)
@@ -203,9 +199,8 @@ def test_frames_without_anyone_are_zeros_and_no_frames_are_nulls() -> None:
     assert conform("zone_counts", counts)["occupancy_max"].null_count == 16
 
 
-@pytest.mark.case
+@pytest.mark.case("supervision 1855, PR 1748, PR 1991")
 def test_never_in_two_zones_that_do_not_overlap() -> None:
-    """supervision 1855, PR 1748, PR 1991"""
     left, right = rectangle_zone(0, 0, 3, 4, "left"), rectangle_zone(3, 0, 6, 4, "right")
     on_the_border = walk(np.arange(0, 60, 0.5), np.full(120, 3.0))
     visits = zone_visits(on_the_border, [left, right], WINDOW)
