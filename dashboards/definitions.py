@@ -67,14 +67,15 @@ ANOMALY = (
 )
 TWO_WAYS = (
     "People inside, mean of a quarter of an hour: as those who came in less those who went out at the entrances, "
-    "beginning anew every day; from the first to the last sign of each person; and, while the day's positions are kept, "
-    "as those who are in sight on the floor. A difference that stays means people were missed at an entrance; one "
-    "that goes again, people whom no camera saw for a while."
+    "beginning anew every day; from the first to the last sign of each person; and, while the day's positions are "
+    "kept, as those who are in sight on the floor. A difference that stays means people were missed at an entrance; "
+    "one that goes again, people whom no camera saw for a while."
 )
 CHECKS = (
     "**Checks** of each processed day. *Camera moved*: metres by which the calibration misplaces what the camera sees, "
     "against its view of the day before. *Lens covered*: share of pictures that show next to nothing. *Clock*: cameras "
-    "that see the same floor against each other, and the day's course against the days before. *Tracks cut off*: by the "
-    "start or end of the video. *People cut off*: who appear or vanish away from every entrance. *Unsure "
-    "identities*: confidence under 0.5. *Occupancy apart*: by crossings and by places. *Unusual footfall*: for this weekday."
+    "that see the same floor against each other, and the day's course against the days before. *Tracks cut off*: by "
+    "the start or end of the video. *People cut off*: who appear or vanish away from every entrance. *Unsure "
+    "identities*: confidence under 0.5. *Occupancy apart*: by crossings and by places. *Unusual footfall*: for this "
+    "weekday."
 )

@@ -33,6 +33,10 @@ class Plan:
     stamps: Mapping[str, str]
     started: float = field(default_factory=time.time)
 
+    def chunks_of(self, camera: str) -> list[Chunk]:
+        """A camera's chunks in order of time."""
+        return [chunk for chunk in self.chunks if chunk.camera == camera]
+
 
 def default_lake() -> str:
     """The lake that commands and flows use where none is given."""

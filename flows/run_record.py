@@ -40,6 +40,13 @@ def run_record(plan: Plan, tracks: Sequence[CameraTracks], stages: Mapping[str, 
     return from_columns("runs", {name: [value] for name, value in row.items()})
 
 
+def with_problems(runs: pa.Table, problems: Sequence[str]) -> pa.Table:
+    """The record with further problems at the end of those it has."""
+    told = [[*own, *problems] for own in runs["problems"].to_pylist()]
+    field = runs.schema.field("problems")
+    return runs.set_column(runs.schema.get_field_index("problems"), field, pa.array(told, field.type))
+
+
 def _camera_run(plan: Plan, track: CameraTracks) -> dict[str, object]:
     expected = plan.config.open_windows(plan.day)
     recorded = [(c.from_us, c.to_us or c.from_us) for c in plan.chunks if c.camera == track.camera]

@@ -14,14 +14,16 @@ import fsspec
 import pyarrow.parquet as pq
 
 from flows.camera_day import CameraTracks, shop_of, track_camera_day
+from flows.camera_views import look_at, view_rows
 from flows.chunks import embedder_of
+from flows.day_checks import day_checks, said_of
 from flows.day_summary import DaySummary, summarise
 from flows.day_tables import day_tables, people_of
 from flows.due import remember_recordings
 from flows.errors import JobStopped
 from flows.lake import Lake
 from flows.plan import Plan
-from flows.run_record import run_record
+from flows.run_record import run_record, with_problems
 from flows.schemas import conform, empty
 from flows.stages import Stages
 
@@ -78,9 +80,14 @@ def finish_store_day(plan: Plan, files: Sequence[str]) -> DaySummary:
     stages.lap("people")
     tables, roles = day_tables(config, plan.day, tracks, identities, plan.secret.key)
     stages.lap("tables")
+    looks = [look_at(camera.id, plan.chunks_of(camera.id), config.open_windows(plan.day)) for camera in config.cameras]
+    tables["camera_views"] = view_rows(looks)
+    stages.lap("views")
     tables["runs"] = run_record(plan, tracks, video_seconds(plan, files) | stages.seconds)
+    ready = {name: conform(name, data) for name, data in tables.items()}
+    checks = day_checks(config, plan.day, ready, looks, Lake(plan.lake))
+    ready |= {"checks": conform("checks", checks), "runs": with_problems(ready["runs"], said_of(checks))}
     absent = {} if config.entrances else {"footfall": "no entrance is configured"}
-    Lake(plan.lake).write_day(config.id, plan.day, {name: conform(name, data) for name, data in tables.items()}, absent)
+    Lake(plan.lake).write_day(config.id, plan.day, ready, absent)
     remember_recordings(Lake(plan.lake), config.id, plan.day, plan.stamps)
-    tables["footfall"] = tables.get("footfall", empty("footfall"))
-    return summarise(config, plan.day, {name: conform(name, data) for name, data in tables.items()}, roles)
+    return summarise(config, plan.day, {"footfall": empty("footfall")} | ready, roles)
