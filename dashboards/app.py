@@ -15,7 +15,7 @@ if str(ROOT) not in sys.path:  # streamlit puts this folder on the path, not the
 
 import streamlit as st  # noqa: E402
 
-from dashboards.views import chain, floor, quality, setup, today, zones  # noqa: E402
+from dashboards.views import audit, chain, floor, quality, setup, today, zones  # noqa: E402
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -31,6 +31,7 @@ def main() -> None:
         st.Page(floor.render, title="Floor", icon=":material/map:", url_path="floor"),
         st.Page(chain.render, title="Chain", icon=":material/stacked_line_chart:", url_path="chain"),
         st.Page(quality.render, title="Data quality", icon=":material/verified:", url_path="quality"),
+        st.Page(audit.render, title="Audit", icon=":material/fact_check:", url_path="audit"),
         st.Page(setup.render, title="Set up", icon=":material/tune:", url_path="setup"),
     ]
     st.navigation(pages, position="top").run()

@@ -39,7 +39,10 @@ class CameraLook:
 
 
 def look_at(camera: str, chunks: Sequence[Chunk], windows: Sequence[Span]) -> CameraLook:
-    """`SAMPLES` pictures of a camera, spread evenly over what was recorded in opening hours (else at all)."""
+    """`SAMPLES` pictures of a camera, spread evenly over what was recorded in opening hours (else at all); none of a
+    camera without recordings."""
+    if not chunks:
+        return CameraLook(camera)
     spans = [(chunk, start, end) for chunk in chunks for start, end in _inside(chunk, windows)]
     spans = spans or [(chunk, chunk.from_us, chunk.to_us or chunk.from_us + SECOND_US) for chunk in chunks]
     lengths = np.array([end - start for _, start, end in spans], float)

@@ -17,6 +17,7 @@ import typer
 from flows.cli_find import find_commands
 from flows.cli_models import detector, reid
 from flows.cli_nights import nights
+from flows.cli_numbers import numbers
 from flows.cli_options import DateOption, LakeOption, StoreFile, day_of, err, out
 
 for _name, _value in {"DO_NOT_TRACK": "1", "PREFECT_SERVER_ANALYTICS_ENABLED": "false"}.items():
@@ -26,6 +27,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.add_typer(reid, name="reid")
 app.add_typer(detector, name="detector")
 app.add_typer(nights)
+app.add_typer(numbers)
 app.add_typer(find_commands)
 
 

@@ -1,4 +1,4 @@
-"""`aisleflow find`, `find-live`, `audit` and `user`: person search and who may do it."""
+"""`aisleflow find`, `find-live`, `find-log` and `user`: person search and who may do it."""
 
 from __future__ import annotations
 
@@ -104,8 +104,8 @@ def find_live_command(
         out.print(str(match), soft_wrap=True, markup=False)
 
 
-@find_commands.command()
-def audit(store: StoreOption, lake: LakeOption = None) -> None:
+@find_commands.command("find-log")
+def find_log(store: StoreOption, lake: LakeOption = None) -> None:
     """Who searched for a person, when, why, and what was shown. Exit status 1 where entries were tampered with."""
     from flows.find_audit import AuditLog
     from flows.plan import default_lake
