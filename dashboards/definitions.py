@@ -72,15 +72,15 @@ TWO_WAYS = (
     "one that goes again, people whom no camera saw for a while."
 )
 AUDIT = (
-    "A random quarter-hour of the chosen days, every recorded one of opening hours as likely as any other. Watch it and "
-    "count everybody, staff too, who crosses the entrance's line (or, in a store without entrances, who comes into and "
-    "leaves the zone). The lake's own count is shown only after yours is saved."
+    "A random quarter-hour of the chosen days, every recorded one of opening hours as likely as any other. Watch it "
+    "and count everybody, staff too, who crosses the entrance's line (or, in a store without entrances, who comes into "
+    "and leaves the zone). The lake's own count is shown only after yours is saved."
 )
 ACCURACY = (
     "**Accuracy**: 1 less the sum of the lake's errors over the people counted by a person; ways in and out, and "
     "quarter-hours, are taken apart, so that errors do not cancel out. The 95 % interval comes from drawing the "
-    "quarter-hours anew (bootstrap): few of them give a wide one. **×**: all that the lake counted over all that people "
-    "did."
+    "quarter-hours anew (bootstrap): few of them give a wide one. **Lake over people**: all that the lake counted over "
+    "all that people did."
 )
 CHECKS = (
     "**Checks** of each processed day. *Camera moved*: metres by which the calibration misplaces what the camera sees, "

@@ -129,7 +129,7 @@ def _accuracy(answered: pd.DataFrame) -> None:
     first, second = st.columns(2)
     first.metric("Accuracy", f"{found.accuracy:.1%}", _interval(found.low, found.high, "%"), delta_color="off")
     second.metric(
-        "Counted by the lake", f"{found.ratio:.2f} ×", _interval(found.ratio_low, found.ratio_high, "×"),
+        "Lake over people", f"{found.ratio:.2f}", _interval(found.ratio_low, found.ratio_high, ""),
         delta_color="off",
     )  # fmt: skip
     st.caption(_said_of(found))
