@@ -196,7 +196,7 @@ def save_answer(
     """Store an answer in the lake. Raises AuditError for a count below zero."""
     if counted_in < 0 or counted_out < 0:
         raise AuditError("a count is 0 or more")
-    at = datetime.now(UTC).isoformat(timespec="seconds")
+    at = datetime.now(UTC).isoformat(timespec="microseconds")
     answer = Answer(question, counted_in, counted_out, by.strip() or "unnamed", at, note.strip())
     content = asdict(answer)
     content["question"]["day"] = question.day.isoformat()

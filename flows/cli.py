@@ -58,7 +58,7 @@ def check(store: StoreFile, date: DateOption = None) -> None:
     from flows.preflight import preflight
     from flows.report import print_check
 
-    print_check(preflight(store, day_of(date)), out)
+    print_check(preflight(store, day_of(date), strict=True), out)
 
 
 @app.command()

@@ -176,8 +176,19 @@ class Zone(Section):
     polygon: tuple[Point, ...] = Field(title="Polygon", description="corners in order; metres, or pixels with camera")
     camera: Identifier | None = Field(None, title="Camera", description="the uncalibrated camera it is drawn on")
     capacity: int | None = Field(None, title="Capacity", description="people at which it counts as crowded", ge=1)
+    since: datetime | None = Field(None, title="Since", description="store time it begins to be counted, with its day")
+    until: datetime | None = Field(None, title="Until", description="store time it ends; a moved zone is a new one")
 
     _polygon = field_validator("polygon")(check_polygon)
+
+    @model_validator(mode="after")
+    def _lasts(self) -> Zone:
+        for moment in (self.since, self.until):
+            if moment is not None and moment.tzinfo is not None:
+                raise ValueError("since and until are on the store's clock: write them without a time zone")
+        if self.since and self.until and self.since >= self.until:
+            raise ValueError("until must come after since")
+        return self
 
 
 class Entrance(Section):
@@ -314,6 +325,15 @@ class StoreConfig(Section):
             end_day = day if end > start else day + timedelta(days=1)  # open past midnight
             windows.append((self._local(day, start), self._local(end_day, end)))
         return sorted(windows)
+
+    def zone_span(self, zone: Zone, day: date) -> tuple[int, int] | None:
+        """The part of a local day in which a zone is counted, [start, end) in UTC microseconds; None where in none."""
+        start, end = self.day_window(day)
+        if zone.since is not None:
+            start = max(start, self._local(zone.since.date(), zone.since.time()))
+        if zone.until is not None:
+            end = min(end, self._local(zone.until.date(), zone.until.time()))
+        return (start, end) if start < end else None
 
     def _local(self, day: date, clock: time) -> int:
         return (datetime.combine(day, clock, tzinfo=self.zone_info) - EPOCH) // MICROSECOND

@@ -95,9 +95,10 @@ def day_tables(
     places = pd.concat([_places(track) for track in tracks], ignore_index=True)
     calibrated = [track.camera for track in tracks if track.calibrated]
     step_s = 1 / max(camera.sampling_fps for camera in config.cameras)
-    zones, hidden_s = zones_of(config), config.counting.max_hidden_s
+    spans = {zone.id: config.zone_span(zone, day) for zone in config.zones}
+    zones, hidden_s = [zone for zone in zones_of(config) if spans[zone.id]], config.counting.max_hidden_s
     window = _counted_window(config, day, tracks)
-    observed = observed_zones(config, tracks)
+    observed = {name: within(seen, spans[name]) for name, seen in observed_zones(config, tracks).items()}
     paths = trajectories(places, identities, calibrated=calibrated, step_s=step_s, max_hidden_s=hidden_s)
     roles = roles_of(config, paths)
     paths["role"] = paths["person_id"].map(roles)
@@ -135,6 +136,14 @@ def observed_zones(config: StoreConfig, tracks: Sequence[CameraTracks]) -> dict[
         else:
             observed[zone.id] = observed_share(seen_points(np.array(zone.polygon), calibrations), spans)
     return observed
+
+
+def within(seen: Sequence[tuple[int, int, float]], span: tuple[int, int] | None) -> list[tuple[int, int, float]]:
+    """What of (from, to, share of the area) lies in a span: a zone is observed only while it is one."""
+    if span is None:
+        return []
+    cut = [(max(start, span[0]), min(end, span[1]), share) for start, end, share in seen]
+    return [(start, end, share) for start, end, share in cut if start < end]
 
 
 def _counted_window(config: StoreConfig, day: date, tracks: Sequence[CameraTracks]) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 from flows.chunks import detector_of, embedder_of
 from flows.config import Problem, StoreConfig, StoreConfigError, config_lines, examine_store, field_name
 from flows.recordings import CameraDay, describe_template, file_stamps, find_camera_day
-from flows.sight import advice
+from flows.sight import Fault, advice, unseen_zones
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,14 @@ class Preflight:
     stamps: Mapping[str, str]
 
 
-def preflight(store_file: str | Path, day: date | None = None, *, partial: bool = False) -> Preflight:
+def preflight(
+    store_file: str | Path, day: date | None = None, *, partial: bool = False, strict: bool = False
+) -> Preflight:
     """Check a store for a day (None: `recordings.default_date`, else yesterday in the store's time zone).
 
     With `partial`, a camera without a usable recording is a warning, as long as another has one: its time is missing
-    in `coverage`. Raises StoreConfigError with every problem found.
+    in `coverage`. With `strict`, a zone that no camera sees is a problem; without, a warning: a night is not lost for a
+    zone that has no numbers. Raises StoreConfigError with every problem found.
     """
     file = Path(store_file)
     config, problems = examine_store(file)
@@ -45,11 +48,14 @@ def preflight(store_file: str | Path, day: date | None = None, *, partial: bool 
     found = tuple(find_camera_day(config, file.parent, camera, day) for camera in config.cameras)
     missing = list(_recording_problems(config, file, day, found))
     fatal = missing if not partial or not any(camera_day.files for camera_day in found) else []
-    problems = [*problems, *fatal, *_picture_size_problems(config, file, found), *_model_problems(config, file)]
+    unseen = _told(file, unseen_zones(config))
+    problems = [*problems, *fatal, *(unseen if strict else [])]
+    problems += [*_picture_size_problems(config, file, found), *_model_problems(config, file)]
     if problems:
         raise StoreConfigError(problems)
     odd = _odd_recordings(file, found)
-    return Preflight(file, config, day, found, (*missing, *odd), tuple(_advice(config, file)), stamps)
+    told = tuple(_told(file, advice(config)))
+    return Preflight(file, config, day, found, (*missing, *odd, *unseen), told, stamps)
 
 
 def yesterday(config: StoreConfig, now: datetime | None = None) -> date:
@@ -75,10 +81,9 @@ def _odd_recordings(file: Path, found: tuple[CameraDay, ...]) -> Iterator[Proble
             yield Problem(str(file), f"recordings of {camera_day.camera}", note, at)
 
 
-def _advice(config: StoreConfig, file: Path) -> Iterator[Problem]:
+def _told(file: Path, faults: Iterable[Fault]) -> list[Problem]:
     lines = config_lines(file)
-    for location, message in advice(config):
-        yield Problem(str(file), field_name(location), message, lines.line(location))
+    return [Problem(str(file), field_name(location), message, lines.line(location)) for location, message in faults]
 
 
 def _picture_size_problems(config: StoreConfig, file: Path, found: tuple[CameraDay, ...]) -> Iterator[Problem]:

@@ -72,8 +72,9 @@ def advice(config: StoreConfig) -> Iterator[Fault]:
         if zone.camera is None:
             seen = list(seen_points(np.array(zone.polygon), calibrations).values())
             share = float(np.logical_or.reduce(seen).mean()) if seen else 0.0
-            if share < ENOUGH:
-                yield ("zones", number, "polygon"), _zone_advice(share)
+            if 0 < share < ENOUGH:
+                said = f"the cameras see {share:.0%} of this zone: its coverage is never higher"
+                yield ("zones", number, "polygon"), said
     for number, gate in enumerate(config.entrances):
         size = sizes.get(gate.camera or "")
         view = floor_view(calibrations) if size is None else picture_view(size)
@@ -87,10 +88,17 @@ def advice(config: StoreConfig) -> Iterator[Fault]:
             yield ("cameras", number), f"{camera.id} is not calibrated and nothing is drawn on it: it counts nothing"
 
 
-def _zone_advice(share: float) -> str:
-    if share == 0:
-        return "no camera sees this zone: its numbers will be absent"
-    return f"the cameras see {share:.0%} of this zone: its coverage is never higher"
+def unseen_zones(config: StoreConfig) -> Iterator[Fault]:
+    """Zones of which no camera sees anything: they would be without numbers every day."""
+    calibrations = {c.id: c.floor_calibration for c in config.cameras if c.floor_calibration is not None}
+    for number, zone in enumerate(config.zones):
+        if zone.camera is None:
+            seen = seen_points(np.array(zone.polygon), calibrations).values()
+            if not any(points.any() for points in seen):
+                yield (
+                    ("zones", number, "polygon"),
+                    "no camera sees this zone: turn or calibrate a camera that does, move the zone, or remove it",
+                )
 
 
 def _overlaps(config: StoreConfig) -> Iterator[Fault]:

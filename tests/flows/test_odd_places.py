@@ -158,12 +158,12 @@ def test_a_store_without_entrances_has_zone_numbers_and_no_footfall(shop, capfd)
 
 
 @pytest.mark.case("sibling: a zone where no camera looks")
-def test_a_zone_out_of_view_is_absent_and_check_says_so(shop, capfd):
+def test_a_zone_out_of_view_is_an_error_of_check_and_absent_from_a_night(shop, capfd):
     shop.data["floor"]["width_m"] = 40
     shop.data["zones"].append({"id": "far", "polygon": [[30, 0], [35, 0], [35, 5], [30, 5]]})
     shop.clip([STANDS], 4)
-    assert shop.command("check", str(shop.file)) == 0
-    assert "zones[1].polygon: no camera sees this zone: its numbers will be absent" in capfd.readouterr().out
+    assert shop.command("check", str(shop.file)) == 2
+    assert "zones[1].polygon: no camera sees this zone: turn or calibrate a camera" in capfd.readouterr().err
     assert shop.run() == 0
     far = shop.table("zone_counts").query("zone == 'far'")
     assert (far["coverage"] == 0).all() and far[["occupancy_mean", "entries", "dwell_s"]].isna().all(axis=None)
