@@ -211,13 +211,17 @@ class Entrance(Section):
 
 
 class DetectorChoice(Section):
-    model: str = Field("yolo11n.pt", title="Model", description="shipped name, ultralytics name, or path")
+    model: str = Field(
+        "yolo11n.pt", title="Model", description="shipped name, ultralytics name, or path (from store.yaml)"
+    )
     confidence: float = Field(0.25, title="Confidence", description="boxes under it do not start a track", gt=0, lt=1)
     image_size: int = Field(640, title="Picture size", description="longest side the network sees, pixels", ge=160)
 
 
 class ReidChoice(Section):
-    model: str = Field("rga-store", title="Model", description="shipped name, or path of a weights folder")
+    model: str = Field(
+        "rga-store", title="Model", description="shipped name, or path of a weights folder (from store.yaml)"
+    )
     threshold: float | None = Field(
         None,
         title="Same-person threshold",
@@ -390,7 +394,17 @@ def examine_store(path: str | Path) -> tuple[StoreConfig | None, list[Problem]]:
     config, faults = _understand(data)
     faults += cross_checks(config, data) if config else []
     problems += [Problem(str(file), field_name(loc), message, lines.line(loc)) for loc, message in faults]
-    return config, problems
+    return config and _models_beside(config, file.parent), problems
+
+
+def _models_beside(config: StoreConfig, folder: Path) -> StoreConfig:
+    """The configuration with models that lie beside store.yaml by their whole path, wherever the job is started."""
+    found: dict[str, Section] = {}
+    for name, choice in (("detector", config.detector), ("reid", config.reid)):
+        family, colon, path = choice.model.rpartition(":")
+        if path and (folder / path).exists():
+            found[name] = choice.model_copy(update={"model": f"{family}{colon}{(folder / path).absolute()}"})
+    return config.model_copy(update=found)
 
 
 def _understand(data: dict[str, Any]) -> tuple[StoreConfig | None, list[Fault]]:

@@ -37,6 +37,8 @@ def read_int8_record(model: Path) -> Int8Record:
         record = Int8Record(values["sha256"], tuple(map(tuple, values["known_answer"])))
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise WeightsError(f"{path} does not describe {model.name}: export the INT8 model again ({error})") from error
+    if not model.with_suffix(".bin").is_file():
+        raise WeightsError(f"{model} lacks its {model.stem}.bin: fetch the repository's large files again")
     if _hash(model) != record.sha256:
         raise WeightsError(f"{model} is not the file that {path.name} describes: fetch it, or export it, again")
     return record

@@ -317,6 +317,7 @@ def test_a_damaged_file_is_told(lake: Lake) -> None:
         lake.read("visits")
 
 
+@pytest.mark.case("sibling: the weights changed in mid-month")
 def test_embeddings_of_two_models_are_not_joined(lake: Lake) -> None:
     lake.write_day(STORE, DAY, day_tables(1))
     lake.write_day(

@@ -103,3 +103,23 @@ def test_arguments_are_checked(folder):
         load_embedder(folder, batch_size=0)
     with pytest.raises(WeightsError, match="no INT8 model"):
         load_embedder(folder, backend="openvino-int8")
+
+
+@pytest.mark.case("deep-person-reid 483, VersReID 1")
+def test_crops_are_rgb_and_the_known_answer_pins_it():
+    """The shipped weights answer RGB as they were saved; the same pictures as BGR are other people to them."""
+    embedder = load_embedder("rga-store", backend="torch")
+    known = weights.known_pictures(embedder.config.image_size)
+    answer = np.asarray(embedder.config.known_answer)
+    width = answer.shape[1]
+    np.testing.assert_allclose(embedder.embed(known)[:, :width], answer, atol=embedder.config.tolerance)
+    swapped = embedder.embed(known[..., ::-1])
+    assert np.abs(swapped[:, :width] - answer).max() > 20 * embedder.config.tolerance
+    assert {"threshold", "slope", "offset", "tpr", "fpr"} <= embedder.config.calibration.keys()
+
+
+@pytest.mark.case("sibling: crops with an alpha channel, in grey, or of a few pixels")
+@pytest.mark.parametrize("shape", [(64, 32, 4), (64, 32), (4, 3, 3)])
+def test_crops_that_are_no_pictures_of_people_are_refused(embedders, shape):
+    with pytest.raises(CropError, match="crop 0"):
+        embedders["torch"].embed([np.zeros(shape, np.uint8)])

@@ -40,6 +40,7 @@ def linked(rows: list[tuple], **options) -> Identities:
     return link(*make(rows), threshold=0.6, **options)
 
 
+@pytest.mark.case("LeonLok/Multi-Camera 41, scenescape 544")
 def test_one_person_in_two_overlapping_cameras_is_one():
     result = linked([("a", 0, 20, 0, walk(1, 1, 0.5)), ("b", 2, 18, 0, walk(1.2, 1, 0.5)), ("a", 0, 20, 1, walk(9, 9))])
     assert result.person_id.tolist() == [1, 1, 2]
@@ -57,6 +58,7 @@ def test_cannot_links_hold_through_groups():
     assert ids[0] == ids[1] != ids[2]
 
 
+@pytest.mark.case("sibling: the same uniform in two far corners at once")
 def test_far_apart_at_the_same_instant_is_not_one_however_alike():
     result = linked([("a", 0, 20, 0, walk(1, 1)), ("b", 0, 20, 0, walk(15, 12))])
     assert result.person_id.tolist() == [1, 2]

@@ -40,6 +40,7 @@ def test_what_was_saved_comes_back_in_half_precision(folder):
     assert stored["backbone.bn1.running_var"].dtype == torch.float32
 
 
+@pytest.mark.case("Relation-Aware-Global-Attention-Networks 9, 13, 4, PR 17")
 def test_keys_that_do_not_fit_are_all_listed_and_nothing_is_loaded():
     network = small_network(num_classes=4)
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -54,6 +55,7 @@ def test_keys_that_do_not_fit_are_all_listed_and_nothing_is_loaded():
     torch.testing.assert_close(network.state_dict(), before)
 
 
+@pytest.mark.case("Relation-Aware-Global-Attention-Networks 9, 13, 4, PR 17")
 def test_num_batches_tracked_alone_may_be_missing():
     network = small_network()
     state = {name: value for name, value in network.state_dict().items() if not name.endswith("num_batches_tracked")}
@@ -63,6 +65,7 @@ def test_num_batches_tracked_alone_may_be_missing():
         weights.load_state(network, state)
 
 
+@pytest.mark.case("sibling: a checkpoint saved out of DataParallel")
 @pytest.mark.parametrize("prefix", ["", "module."])
 def test_checkpoints_of_the_authors_layout_open(tmp_path, prefix):
     network = small_network(num_classes=4)
@@ -78,6 +81,7 @@ class Foreign:
         return os.mkdir, (os.environ["FOREIGN_FOLDER"],)
 
 
+@pytest.mark.case("boxmot 2122, deep-person-reid 440")
 def test_a_pickle_with_code_in_it_is_refused_and_not_run(tmp_path, monkeypatch):
     monkeypatch.setenv("FOREIGN_FOLDER", str(tmp_path / "ran"))
     torch.save({"state_dict": {"a": torch.zeros(1)}, "extra": Foreign()}, tmp_path / "bad.pth")
@@ -86,6 +90,7 @@ def test_a_pickle_with_code_in_it_is_refused_and_not_run(tmp_path, monkeypatch):
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.case("boxmot 2122, deep-person-reid 440")
 def test_an_unpacked_checkpoint_is_refused_with_the_safe_way(tmp_path):
     (tmp_path / "data.pkl").write_bytes(pickle.dumps({"a": 1}))
     for path in (tmp_path / "data.pkl", tmp_path):
@@ -115,6 +120,7 @@ def test_a_changed_file_is_refused(folder):
         weights.load(folder)
 
 
+@pytest.mark.case("Relation-Aware-Global-Attention-Networks 9, 13, 4, PR 17")
 def test_another_answer_is_refused(folder):
     path = folder / "config.json"
     values = json.loads(path.read_text())
@@ -136,6 +142,7 @@ def test_an_unknown_name_lists_what_there_is():
         weights.load("rga-nonsense")
 
 
+@pytest.mark.case("sibling: weights that hold values beyond half precision")
 def test_values_that_are_not_finite_are_not_saved(tmp_path):
     network = small_network()
     with torch.no_grad():
