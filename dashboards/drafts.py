@@ -1,4 +1,4 @@
-"""What *Set up* has changed and not yet saved: a copy of the store's zones, entrances and calibration points."""
+"""What *Set up* has changed and not yet saved: a copy of what can be drawn, and how it differs from the file."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import streamlit as st
 
 from dashboards import theme
 from dashboards.editor import Edit, Point, Shape
-from detection.floor import CalibrationError, FloorCalibration
+from detection.floor import FloorCalibration
 from flows.config import Camera, StoreConfig
-from flows.sight import entrance_advice, floor_view, picture_view
 
 SELECTED = "setup.selected"
 
 
 @dataclass
 class Draft:
-    """Zones and entrances as plain mappings (`key` for the drawing, `was` for the id in the file), pairs by camera.
+    """Zones and entrances as plain mappings (`key` for the drawing, `was` for the id in the file), pairs by camera;
+    fixtures and, by camera, masks as mappings, too (`was`: their place in the file).
 
     `sizes`: of the pictures of cameras whose file names none. `version` rises with every change made on the drawing,
     so that tables are drawn anew.
@@ -28,6 +28,8 @@ class Draft:
     read_as: str
     zones: list[dict[str, Any]]
     entrances: list[dict[str, Any]]
+    fixtures: list[dict[str, Any]] = field(default_factory=list)
+    masks: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     pairs: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
     version: int = 0
@@ -38,7 +40,7 @@ def open_draft(store: StoreConfig, read_as: str) -> Draft:
     """The store's draft of this session; a new one where there is none."""
     key = f"draft.{store.id}"
     if key not in st.session_state:
-        st.session_state[key] = Draft(read_as, _zones(store), _entrances(store))
+        st.session_state[key] = Draft(read_as, _zones(store), _entrances(store), _fixtures(store), _masks(store))
     return st.session_state[key]
 
 
@@ -77,6 +79,20 @@ def _entrances(store: StoreConfig) -> list[dict[str, Any]]:
         }
         for one in store.entrances
     ]
+
+
+def _fixtures(store: StoreConfig) -> list[dict[str, Any]]:
+    return [
+        {"key": f"fixture:{n}", "was": n, "kind": one.kind, "height_m": one.height_m, "polygon": one.polygon}
+        for n, one in enumerate(store.floor.fixtures)
+    ]
+
+
+def _masks(store: StoreConfig) -> dict[str, list[dict[str, Any]]]:
+    return {
+        camera.id: [{"key": f"mask:{n}", "was": n, "polygon": polygon} for n, polygon in enumerate(camera.mask)]
+        for camera in store.cameras
+    }
 
 
 # Zones and entrances on a surface --------------------------------------------------------------------------------
@@ -166,94 +182,11 @@ def _beside(line: tuple[Point, ...]) -> Point:
 
 
 def remove(draft: Draft, key: str) -> None:
-    """Take a zone or an entrance out of the draft."""
-    draft.zones = [zone for zone in draft.zones if zone["key"] != key]
-    draft.entrances = [one for one in draft.entrances if one["key"] != key]
+    """Take a zone, an entrance, a fixture or a mask out of the draft."""
+    for items in (draft.zones, draft.entrances, draft.fixtures, *draft.masks.values()):
+        items[:] = [one for one in items if one["key"] != key]
     draft.version += 1
     st.session_state.pop(SELECTED, None)
-
-
-# Calibration -----------------------------------------------------------------------------------------------------
-
-
-def pairs_of(draft: Draft, camera: Camera) -> list[dict[str, Any]]:
-    """The camera's point pairs: px, py (pixels) and x, y (metres; None where not yet known)."""
-    if camera.id not in draft.pairs:
-        points = (camera.calibration.points or ()) if camera.calibration else ()
-        draft.pairs[camera.id] = [
-            {"px": p.pixel[0], "py": p.pixel[1], "x": p.floor[0], "y": p.floor[1]} for p in points
-        ]
-    return draft.pairs[camera.id]
-
-
-def apply_point(draft: Draft, camera: Camera, edit: Edit) -> None:
-    """Add or move a calibration point on the picture."""
-    pairs = pairs_of(draft, camera)
-    if edit.action == "add" and edit.points:
-        (x, y) = edit.points[0]
-        pairs.append({"px": x, "py": y, "x": None, "y": None})
-    if edit.action == "move" and edit.key and edit.points:
-        number = int(edit.key.rsplit("-", 1)[1])
-        if number < len(pairs):
-            pairs[number] |= {"px": edit.points[0][0], "py": edit.points[0][1]}
-    draft.version += 1
-
-
-def set_pairs(draft: Draft, camera: Camera, fresh: list[dict[str, Any]]) -> bool:
-    """Take the pairs of the table; True where they differ from those that were drawn."""
-    clean = [{name: None if value != value else value for name, value in pair.items()} for pair in fresh]
-    if clean == pairs_of(draft, camera):
-        return False
-    draft.pairs[camera.id] = clean
-    draft.version += 1  # the table begins anew: it would apply what was added or removed a second time
-    return True
-
-
-def calibration_of(
-    store: StoreConfig, draft: Draft, camera_id: str, *, strict: bool = False
-) -> FloorCalibration | None:
-    """The calibration of the draft's pairs, or the file's where they were not touched; None where there is none.
-
-    With `strict` a calibration that does not fit raises CalibrationError; otherwise it counts as none.
-    """
-    camera = next(one for one in store.cameras if one.id == camera_id)
-    if camera.calibration is not None and camera.calibration.homography is not None and not draft.pairs.get(camera_id):
-        return camera.floor_calibration
-    pairs = [pair for pair in pairs_of(draft, camera) if pair["x"] is not None and pair["y"] is not None]
-    size = camera.image_size or draft.sizes.get(camera_id)
-    if not pairs or size is None:
-        return None
-    limit = camera.calibration.max_error_m if camera.calibration else 0.5
-    try:
-        return FloorCalibration.fit(
-            np.array([(p["px"], p["py"]) for p in pairs], dtype=float),
-            np.array([(p["x"], p["y"]) for p in pairs], dtype=float),
-            size,
-            max_error_m=limit,
-        )
-    except CalibrationError:
-        if strict:
-            raise
-        return None
-
-
-def entrances_out_of_view(store: StoreConfig, draft: Draft) -> list[tuple[str, str]]:
-    """Entrances that the cameras can't, or can't wholly, see crossed: name, and what to do about it."""
-    fitted = {camera.id: calibration_of(store, draft, camera.id) for camera in store.cameras}
-    calibrations = {name: calibration for name, calibration in fitted.items() if calibration is not None}
-    sizes = {camera.id: camera.image_size for camera in store.cameras if camera.image_size} | draft.sizes
-    told = []
-    for one in draft.entrances:
-        if one["camera"] is None:
-            view = floor_view(calibrations)
-        elif one["camera"] in sizes:
-            view = picture_view(sizes[one["camera"]])
-        else:
-            continue
-        advice = entrance_advice(np.array(one["line"], float), view, pixels=one["camera"] is not None)
-        if advice:
-            told.append((one["name"] or one["id"], advice))
-    return told
 
 
 # What to save ----------------------------------------------------------------------------------------------------
@@ -270,11 +203,24 @@ def changes(store: StoreConfig, draft: Draft) -> list[str]:
         for word, ids in (("new", added), ("removed", gone), ("changed", changed)):
             if ids:
                 said.append(f"{name}{'s' if len(ids) > 1 else ''} {', '.join(ids)} {word}")
+    if [_plain(one) for one in draft.fixtures] != [_plain(one) for one in _fixtures(store)]:
+        said.append("fixtures changed")
+    said += [f"mask of {camera} changed" for camera in _changed_masks(store, draft)]
     return [*said, *[f"calibration of {camera} changed" for camera in _changed_cameras(store, draft)]]
 
 
+def _changed_masks(store: StoreConfig, draft: Draft) -> list[str]:
+    before = _masks(store)
+    return [camera for camera, own in draft.masks.items() if [*map(_plain, own)] != [*map(_plain, before[camera])]]
+
+
 def _same(first: dict[str, Any], second: dict[str, Any]) -> bool:
-    return {k: v for k, v in first.items() if k != "key"} == {k: v for k, v in second.items() if k != "key"}
+    return _plain(first) == _plain(second)
+
+
+def _plain(item: dict[str, Any]) -> dict[str, Any]:
+    """An item without what the drawing alone knows it by."""
+    return {name: value for name, value in item.items() if name != "key"}
 
 
 def _changed_cameras(store: StoreConfig, draft: Draft) -> list[str]:
@@ -302,11 +248,15 @@ def for_file(store: StoreConfig, draft: Draft) -> dict[str, Any]:
             if old is not None and "max_error_m" in old.model_fields_set:
                 calibration["max_error_m"] = old.max_error_m
             cameras[camera.id] = {"calibration": calibration if points else None}
+        if camera.id in _changed_masks(store, draft):
+            drawn = [one["polygon"] for one in draft.masks[camera.id]]
+            cameras.setdefault(camera.id, {})["mask"] = drawn or None
         drawn_on = camera.id in cameras or any(one["camera"] == camera.id for one in (*draft.zones, *draft.entrances))
         if camera.image_size is None and drawn_on and camera.id in draft.sizes:
             cameras.setdefault(camera.id, {})["image_size"] = list(draft.sizes[camera.id])
     return {
-        "zones": [{k: v for k, v in zone.items() if k != "key"} for zone in draft.zones],
-        "entrances": [{k: v for k, v in one.items() if k != "key"} for one in draft.entrances],
+        "zones": [_plain(zone) for zone in draft.zones],
+        "entrances": [_plain(one) for one in draft.entrances],
+        "fixtures": [_plain(one) for one in draft.fixtures],
         "cameras": cameras,
     }

@@ -38,15 +38,17 @@ def save_changes(
     *,
     zones: Sequence[Mapping[str, Any]] | None = None,
     entrances: Sequence[Mapping[str, Any]] | None = None,
+    fixtures: Sequence[Mapping[str, Any]] | None = None,
     cameras: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Path:
-    """Write changed zones, entrances and cameras into a store.yaml; returns the path of the kept old file.
+    """Write changed zones, entrances, fixtures and cameras into a store.yaml; returns the path of the kept old file.
 
     Args:
         path: the store.yaml.
         read_as: `fingerprint` of the file when its content was read.
         zones, entrances: all of them as plain mappings with `id`; an item's `was` is its id in the file, where it
             differs. None leaves the list as it is.
+        fixtures: all of them as plain mappings; `was` is an item's place in the file, None for a new one.
         cameras: fields to change by camera id.
 
     Raises:
@@ -57,7 +59,9 @@ def save_changes(
         raise StoreFileChanged(
             f"{path.name} was changed by someone else meanwhile; reload the page to work on that version"
         )
-    text = changed_text(path.read_text(encoding="utf-8-sig"), zones=zones, entrances=entrances, cameras=cameras)
+    text = changed_text(
+        path.read_text(encoding="utf-8-sig"), zones=zones, entrances=entrances, fixtures=fixtures, cameras=cameras
+    )
     handle, name = tempfile.mkstemp(prefix=".store-", suffix=".yaml", dir=path.parent)
     fresh = Path(name)
     try:
@@ -82,9 +86,10 @@ def changed_text(
     *,
     zones: Sequence[Mapping[str, Any]] | None = None,
     entrances: Sequence[Mapping[str, Any]] | None = None,
+    fixtures: Sequence[Mapping[str, Any]] | None = None,
     cameras: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> str:
-    """The text of a store.yaml with other zones, entrances and cameras; everything else as it was, comments too."""
+    """The text of a store.yaml with other zones, entrances, fixtures and cameras; the rest as it was, comments too."""
     yaml = YAML()
     yaml.preserve_quotes = True
     yaml.width = 120
@@ -93,6 +98,8 @@ def changed_text(
     for name, items in (("zones", zones), ("entrances", entrances)):
         if items is not None:
             _replace_items(document, name, items)
+    if fixtures is not None:
+        _replace_fixtures(document["floor"], fixtures)
     for camera in document.get("cameras") or ():
         for field, value in ((cameras or {}).get(camera.get("id")) or {}).items():
             _put(camera, field, value)
@@ -119,6 +126,29 @@ def _replace_items(document: CommentedMap, name: str, items: Sequence[Mapping[st
         for field, value in item.items():
             if field != "was":
                 _put(entry, field, value)
+
+
+def _replace_fixtures(floor: CommentedMap, fixtures: Sequence[Mapping[str, Any]]) -> None:
+    """Make the floor hold exactly these fixtures; they have no id, so their place in the file tells them apart."""
+    old = floor.get("fixtures")
+    kept = {int(item["was"]) for item in fixtures if item.get("was") is not None}
+    if old is None and not fixtures:
+        return
+    if old is None:
+        old = floor["fixtures"] = CommentedSeq()
+    entries = dict(enumerate(old))
+    for number in range(len(old) - 1, -1, -1):
+        if number not in kept:
+            del old[number]
+    for item in fixtures:
+        entry = CommentedMap() if item.get("was") is None else entries[int(item["was"])]
+        for field, value in item.items():
+            if field != "was":
+                _put(entry, field, value)
+        if item.get("was") is None:
+            old.append(entry)
+    if not old:
+        floor.pop("fixtures")
 
 
 def _put(entry: CommentedMap, field: str, value: Any) -> None:

@@ -40,7 +40,14 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 SIZES = {"laptop": (1440, 900), "tablet": (820, 1180)}
-PAGES = {"Zones": "zones", "Floor": "floor", "Chain": "chain", "Data quality": "quality", "Set up": "setup"}
+PAGES = {
+    "Zones": "zones",
+    "Floor": "floor",
+    "Chain": "chain",
+    "Data quality": "quality",
+    "Audit": "audit",
+    "Set up": "setup",
+}
 APP = Path(__file__).parents[2] / "dashboards" / "app.py"
 PATIENCE_MS = 90_000
 

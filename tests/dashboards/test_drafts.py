@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from dashboards import drafts
+from dashboards import draft_calibration, drafts
 from dashboards.editor import Edit, understand
 from dashboards.surfaces import metre_grid
 from flows.config import StoreConfig, load_store
@@ -72,9 +72,9 @@ def test_a_point_above_the_horizon_is_not_taken(store: StoreConfig) -> None:
 def test_calibration_points_make_a_calibration(store: StoreConfig) -> None:
     draft = drafts.open_draft(store, "sha")
     camera = store.cameras[0]
-    fitted = drafts.calibration_of(store, draft, camera.id)
+    fitted = draft_calibration.calibration_of(store, draft, camera.id)
     assert fitted.reprojection_error_m == pytest.approx(camera.floor_calibration.reprojection_error_m)
-    drafts.apply_point(draft, camera, edit("add", "point", ((480.0, 270.0),)))
+    draft_calibration.apply_point(draft, camera, edit("add", "point", ((480.0, 270.0),)))
     assert draft.pairs[camera.id][-1] == {"px": 480.0, "py": 270.0, "x": None, "y": None}
     assert drafts.changes(store, draft) == [f"calibration of {camera.id} changed"]
     assert len(drafts.for_file(store, draft)["cameras"][camera.id]["calibration"]["points"]) == 8  # not yet placed

@@ -13,6 +13,8 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from dashboards.draft_obstacles import apply_obstacle
+from dashboards.editor import Edit
 from flows.config import load_store
 from flows.lake import Lake
 from flows.places import zones_of
@@ -222,6 +224,46 @@ def test_set_up_refuses_a_crossing_zone_and_leaves_the_file(page: Open, stores: 
     assert (stores / "kiez" / "store.yaml").read_text() == before
 
 
+def test_set_up_saves_fixtures_and_masks(page: Open, stores: Path) -> None:
+    test = page("setup", store="kiez", part="Fixtures and masks")
+    draft = test.session_state["draft.kiez"]
+    shelves = len(draft.fixtures)
+    draft.fixtures[0]["height_m"] = 2.2
+    drafts_edit = Edit("add", "polygon", None, ((1.0, 0.5), (2.0, 0.5), (2.0, 1.0)), None, "1")
+    apply_obstacle(draft, drafts_edit, None)
+    camera = load_store(stores / "kiez" / "store.yaml").cameras[0]
+    apply_obstacle(draft, Edit("add", "polygon", None, ((0.0, 0.0), (90.0, 0.0), (90.0, 80.0)), None, "2"), camera)
+    test.run()
+    assert not test.exception
+    assert f"fixtures changed; mask of {camera.id} changed" in test.markdown[-1].value
+    test.button(key="setup.save").click().run()
+    assert not test.exception and "Saved to" in said(test)
+    saved = load_store(stores / "kiez" / "store.yaml")
+    assert len(saved.floor.fixtures) == shelves + 1 and saved.floor.fixtures[0].height_m == 2.2
+    assert saved.cameras[0].mask == (((0.0, 0.0), (90.0, 0.0), (90.0, 80.0)),)
+    assert saved.zones == load_store(next((stores / "kiez").glob("store.yaml.bak-*"))).zones
+
+
+def test_audit_of_a_simulated_store_says_that_there_is_no_video(page: Open) -> None:
+    test = page("audit", store="kiez")
+    assert "simulated days have no video" in said(test) and "No answer yet" in said(test)
+
+
+def test_audit_asks_takes_a_count_and_reports(minute: None, tmp_path: Path) -> None:
+    test = AppTest.from_string(OPEN_PAGE.format("audit"), default_timeout=120).run()
+    assert not test.exception, test.exception[0].message
+    counts = {field.label: field for field in test.number_input}
+    counts["Came in"].set_value(5)
+    next(one for one in test.button if one.label == "Save the count").click().run()
+    assert "Enter both counts" in said(test)
+    {field.label: field for field in test.number_input}["Went out"].set_value(3)
+    next(one for one in test.button if one.label == "Save the count").click().run()
+    assert not test.exception, test.exception[0].message
+    assert "You counted 5 in and 3 out; the lake has" in said(test)
+    assert metrics(test)["Accuracy"].endswith("%")
+    assert len(list((tmp_path / "lake" / "_audits").rglob("*.json"))) == 1
+
+
 def test_set_up_shows_the_calibration_error(page: Open) -> None:
     test = page("setup", store="kiez", part="Calibration")
     assert metrics(test)["Error on the floor"].endswith("cm")
@@ -263,7 +305,7 @@ def minute(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AISLEFLOW_STORES", raising=False)
 
 
-@pytest.mark.parametrize("name", ["today", "zones", "floor", "chain", "quality", "setup"])
+@pytest.mark.parametrize("name", ["today", "zones", "floor", "chain", "quality", "audit", "setup"])
 def test_a_minute_of_video_fills_every_page(name: str, minute: None) -> None:
     test = AppTest.from_string(OPEN_PAGE.format(name), default_timeout=120).run()
     assert not test.exception, test.exception[0].message
