@@ -1,4 +1,4 @@
-"""Commands over many nights: backfill."""
+"""Commands over many nights: backfill, forget."""
 
 from __future__ import annotations
 
@@ -47,4 +47,30 @@ def backfill(
     if not outcomes:
         out.print("nothing is due: every day is in the lake, with all its recordings")
     if any(outcome.failed for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+@nights.command()
+def forget(
+    before: Annotated[str, typer.Option("--before", metavar="YYYY-MM-DD", help="days before this one")],
+    store: Annotated[list[str] | None, typer.Option("--store", help="store id, may be repeated; else all")] = None,
+    lake: LakeOption = None,
+) -> None:
+    """Delete embeddings, positions and chunks of the days before a date. Counts, visits and footfall stay."""
+    from flows.lake import Lake
+    from flows.plan import default_lake
+    from flows.retention import Retention, forget, stores_with_data
+
+    day = day_of(before, "--before")
+    place = Lake(lake or default_lake())
+    there = stores_with_data(place)
+    unknown = sorted(set(store or ()) - set(there))
+    if unknown:
+        raise ValueError(f"{place.root} has no store {', '.join(unknown)}; it has {', '.join(there) or 'none'}")
+    outcomes = [one for name in store or there for one in forget(place, name, Retention(day, day))]
+    for outcome in outcomes:
+        out.print(str(outcome), soft_wrap=True, markup=False)
+    if not outcomes:
+        out.print(f"nothing to forget before {before}")
+    if any(outcome.kept_because for outcome in outcomes):
         raise typer.Exit(1)
