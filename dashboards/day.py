@@ -134,6 +134,11 @@ def headlines(view: View, comparison: str) -> list[Headline]:
     compared = numbers[[day in others for day in days]]
     recent = numbers[numbers["date"] > pd.Timestamp(view.day) - pd.Timedelta(days=TREND_DAYS)]
     row = numbers.iloc[-1]
+    observed = row["coverage"] != 0  # of a day nobody saw a count is not known, which is not 0
+
+    def count(column: str) -> str:
+        return f"{row[column]:,.0f}" if observed else "-"
+
     against = f"Change: against {definitions.COMPARISONS[comparison]}"
     densities = open_density(view.store, view.scope.at(min(others), view.day))
 
@@ -142,13 +147,13 @@ def headlines(view: View, comparison: str) -> list[Headline]:
         small = f"Small chart: the last {len(course)} days with data."
         said = f"{definition}\n\n{against} ({len(compared)} with data). {small}"
         before = tuple(float(value) for value in compared[column].dropna())
-        value = float("nan") if row[column] is None else float(row[column])
+        value = float("nan") if row[column] is None or not observed else float(row[column])
         return Headline(label, text, value, before, said, course, "bar")
 
     said = []
     if view.store.entrances:
-        said.append(of_day("Footfall", "footfall", f"{row['footfall']:,}", definitions.FOOTFALL))
-    said.append(of_day("Peak occupancy", "peak", f"{row['peak']:.0f}", definitions.PEAK))
+        said.append(of_day("Footfall", "footfall", count("footfall"), definitions.FOOTFALL))
+    said.append(of_day("Peak occupancy", "peak", count("peak"), definitions.PEAK))
     said.append(of_day("Time in store", "stay_s", duration(row["stay_s"]), definitions.STAY))
     cut = f"{row['truncated']:,} of {row['visits']:,} visits are truncated."
     said.append(of_day("Mean dwell in a zone", "dwell_s", duration(row["dwell_s"]), f"{definitions.DWELL}\n\n{cut}"))

@@ -19,6 +19,7 @@ import streamlit as st
 
 from flows.lake import Lake
 
+_DAY = re.compile(r"date=\d{4}-\d\d-\d\d\.json")
 Files = tuple[tuple[str, str], ...]
 SECONDS_TO_LOOK_AGAIN = 5
 
@@ -64,8 +65,9 @@ def numbers(lake: str, stores: tuple[str, ...], first: date, last: date, role_fi
         for day, content in _manifests(source, store, first, last):
             own = content.get("numbers", {}).get(role_filter)
             if own:
-                rows.append({"store": store, "date": pd.Timestamp(day)} | own)
-    return pd.DataFrame(rows)
+                rows.append({"store": store, "date": day} | own)
+    found = pd.DataFrame(rows)
+    return found.assign(date=pd.to_datetime(found["date"])) if rows else found
 
 
 @st.cache_resource
@@ -78,16 +80,17 @@ def _manifests(source: Lake, store: str, first: date, last: date) -> Iterator[tu
     """Day and content of a store's manifests; only those that changed are read again."""
     known = _known_manifests()
     folder = f"_days/store={store}"
+    place = source.files.address(folder)
+    low, high = f"date={first}.json", f"date={last}.json"
     for name, version in sorted(source.files.versions(folder).items()):
-        match = re.fullmatch(r"date=(\d{4}-\d\d-\d\d)\.json", name)
-        if match and first.isoformat() <= match[1] <= last.isoformat():
-            key = (source.files.address(f"{folder}/{name}"), version)
+        if low <= name <= high and _DAY.fullmatch(name):
+            key = (f"{place}/{name}", version)
             if key not in known:
                 try:
                     known[key] = json.loads(source.files.get(f"{folder}/{name}"))
                 except FileNotFoundError:  # deleted since it was listed
                     continue
-            yield match[1], known[key]
+            yield name[5:15], known[key]
 
 
 def days_with(lake: str, table: str, store: str) -> list[date]:

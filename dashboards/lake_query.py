@@ -79,6 +79,12 @@ def _answer(lake: str, sql: str, tables: dict[str, lake_files.Files], parameters
         return cursor.execute(re.sub(r"\{(\w+)\}", lambda match: views[match[1]], sql), parameters).df()
 
 
+def version(scope: Scope, *tables: str) -> lake_files.Files:
+    """The files that a scope reads of these tables, with their versions: what was made of them is kept by it."""
+    found = (lake_files.files(scope.lake, table, scope.stores, scope.first, scope.last) for table in tables)
+    return tuple(file for files in found for file in files)
+
+
 def forget_answers() -> None:
     """Let every question be asked anew."""
     _answer.clear()

@@ -27,7 +27,8 @@ def open_view(title: str, *, days: str = "one") -> View:
     first_run(title, known, problems, lake_days)
     with st.container(horizontal=True, vertical_alignment="bottom", key="head"):
         heading = st.container(key="heading", width="stretch")
-        options = sorted(known, key=lambda name: (name not in set(lake_days["store"]), known[name].name))
+        with_days = set(lake_days["store"])
+        options = sorted(known, key=lambda name: (name not in with_days, known[name].name))
         store_id = choose("store", "Store", options, options[0], format_func=lambda name: known[name].name, width=250)
         store = known[store_id]
         available = sorted(lake_days.loc[lake_days["store"] == store_id, "date"])

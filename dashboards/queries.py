@@ -12,6 +12,8 @@ from dashboards.lake_query import Scope, ask, people_condition
 from flows import rollup
 from flows.rollup import LEVEL_COLUMNS, QUARTER_S
 
+PEOPLE_A_DAY = 10_000_000  # more than any store has
+
 
 def days(lake: str) -> pd.DataFrame:
     """Every visible store-day: store, date."""
@@ -132,13 +134,16 @@ def groups(scope: Scope) -> pd.DataFrame | None:
 
 
 def visits(scope: Scope) -> pd.DataFrame | None:
-    """The rows of the lake's table; `person_id` is made different from day to day, so that a person of one day is
-    never taken for one of another."""
+    """The rows of the lake's table for one store; `person_id` is made different from day to day, so that a person of
+    one day is never taken for one of another."""
+    if len(scope.stores) > 1:
+        raise ValueError("people of several stores are not told apart; ask for the visits of one")
     return ask(
         scope,
         f"""
-        SELECT * REPLACE (dense_rank() OVER (ORDER BY store, date, person_id) AS person_id)
-        FROM {{visits}} WHERE {people_condition(scope)} ORDER BY date, enter
+        SELECT date, person_id + {PEOPLE_A_DAY} * date_diff('day', DATE '2000-01-01', date) AS person_id, role, zone,
+            enter, exit, dwell_s, truncated
+        FROM {{visits}} WHERE {people_condition(scope)}
         """,
         tables=["visits"],
     )

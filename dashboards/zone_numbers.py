@@ -6,10 +6,12 @@ from datetime import date
 
 import numpy as np
 import pandas as pd
+import streamlit as st
 
 from dashboards import charts, queries
 from dashboards.clock import DayClock
-from dashboards.lake_query import Scope
+from dashboards.lake_files import Files
+from dashboards.lake_query import Scope, version
 from dashboards.page import View
 from flows.config import StoreConfig
 from flows.density import crowding_episodes
@@ -23,6 +25,11 @@ BINS_S, BINS = (1, 2, 5, 10, 20, 30, 60, 120, 300), 30
 
 def visit_statistics(scope: Scope, engaged_s: float) -> pd.DataFrame | None:
     """`flows.dwell.dwell_statistics` of the scope by zone, with `penetration`; a person counts once a day."""
+    return _statistics(scope, engaged_s, version(scope, "visits"))
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def _statistics(scope: Scope, engaged_s: float, files: Files) -> pd.DataFrame | None:
     visits = queries.visits(scope)
     if visits is None:
         return None
@@ -79,10 +86,9 @@ def week_grid(view: View, zone: str | None, column: str) -> pd.DataFrame:
     )
     if zone is not None:
         hours = hours[hours["zone"] == zone]
-    sums = hours.groupby(["weekday", "hour", "date"], as_index=False).agg(
-        value=(column, lambda part: part.sum(min_count=1)),
-        observed=("observed_s", "sum" if column == "density_s" and zone is None else "mean"),
-    )
+    days = hours.groupby(["weekday", "hour", "date"])
+    observed = days["observed_s"].sum() if column == "density_s" and zone is None else days["observed_s"].mean()
+    sums = pd.DataFrame({"value": days[column].sum(min_count=1), "observed": observed}).reset_index()
     sums = sums.groupby(["weekday", "hour"], as_index=False)[["value", "observed"]].sum()
     scale = 3600.0 if column == "entries" else 1.0
     sums["mean"] = sums["value"] / sums["observed"].where(sums["observed"] > 0) * scale
@@ -116,8 +122,14 @@ def time_at_levels(view: View) -> pd.DataFrame:
 
 def crowding(view: View) -> pd.DataFrame:
     """Crowding episodes of the chosen days (`flows.density.crowding_episodes`)."""
-    visits = queries.visits(view.scope)
-    return pd.DataFrame() if visits is None else crowding_episodes(visits, zones_of(view.store))
+    limits = tuple((zone.id, zone.capacity) for zone in view.store.zones)
+    return _crowding(view.scope, limits, version(view.scope, "visits"), view.store)
+
+
+@st.cache_data(max_entries=100, show_spinner=False)
+def _crowding(scope: Scope, limits: tuple, files: Files, _store: StoreConfig) -> pd.DataFrame:
+    visits = queries.visits(scope)
+    return pd.DataFrame() if visits is None else crowding_episodes(visits, zones_of(_store))
 
 
 def queue_by_hour(view: View, zone: str) -> pd.DataFrame:

@@ -22,9 +22,8 @@ from detection.zones import points_in_polygon
 from flows.config import StoreConfig
 from flows.lake import Lake
 from flows.lake_layout import checked_store
-from flows.observation import seen_points
+from flows.observation import missing_spans, seen_points
 from flows.places import SECOND_US, microseconds
-from flows.run_record import missing_spans
 
 QUARTER_US = 900 * SECOND_US
 LEAST_S = 30
@@ -156,7 +155,8 @@ def _quarters(config: StoreConfig, day: date) -> Iterator[tuple[int, int]]:
 
 def _recorded(config: StoreConfig, lake: Lake, day: date) -> dict[str, list[tuple[int, int]]]:
     """By camera the spans of the day in which it had pictures; none for a simulated day."""
-    runs = lake.read("runs", [config.id], [day]).to_pylist()
+    tables = lake.read_day(config.id, day, ["runs"])
+    runs = tables["runs"].to_pylist() if "runs" in tables else []
     if not runs or runs[-1]["simulated"]:
         return {}
     spans = {}

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
@@ -132,6 +132,12 @@ class Camera(Section):
     )
     image_size: tuple[int, int] | None = Field(
         None, title="Picture size", description="width, height in pixels that calibration, mask and zones were drawn on"
+    )
+    stream: str | None = Field(
+        None,
+        title="Stream",
+        description="RTSP or HTTP address that `aisleflow record` records; ${NAME} is taken from the environment",
+        pattern=r"^[a-z]+://",
     )
     calibration: Calibration | None = Field(None, title="Calibration")
     mask: tuple[tuple[Point, ...], ...] = Field(
@@ -458,8 +464,13 @@ def field_name(location: tuple[str | int, ...]) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).lstrip(".")
 
 
+@cache
+def _zone_names() -> set[str]:
+    return available_timezones()
+
+
 def _time_zone(value: str) -> str:
-    if value not in available_timezones():
+    if value not in _zone_names():
         raise ValueError(f"{value!r} is no IANA time zone; write for example Europe/Berlin or America/Montreal")
     return value
 

@@ -108,7 +108,8 @@ class LocalFiles:
         os.replace(self._path(source), self._path(target))
 
     def get(self, path: str) -> bytes:
-        return Path(self._path(path)).read_bytes()
+        with open(self._path(path), "rb") as file:
+            return file.read()
 
     def open(self, path: str) -> BinaryIO:
         return open(self._path(path), "rb")

@@ -54,3 +54,19 @@ def observed_share(
         else:
             shares.append((start, end, share))
     return shares
+
+
+def missing_spans(expected: Sequence[Span], seen: Sequence[Span]) -> list[Span]:
+    """The parts of expected spans that no seen span covers; both in order, UTC microseconds."""
+    missing = []
+    for start, end in expected:
+        at = start
+        for a, b in sorted(seen):
+            if b <= at or a >= end:
+                continue
+            if a > at:
+                missing.append((at, a))
+            at = max(at, b)
+        if at < end:
+            missing.append((at, end))
+    return missing

@@ -11,6 +11,7 @@ from itertools import pairwise
 import pyarrow as pa
 
 from flows.camera_day import SECOND, CameraTracks, Span
+from flows.observation import missing_spans
 from flows.plan import Plan
 from flows.schemas import from_columns
 
@@ -84,19 +85,3 @@ def _reasons(gap: Span, recorded: Sequence[Span]) -> list[tuple[int, int, str]]:
         else:
             pieces.append((start, end, reason))
     return pieces
-
-
-def missing_spans(expected: Sequence[Span], seen: Sequence[Span]) -> list[Span]:
-    """The parts of expected spans that no seen span covers; both in order, UTC microseconds."""
-    missing = []
-    for start, end in expected:
-        at = start
-        for a, b in sorted(seen):
-            if b <= at or a >= end:
-                continue
-            if a > at:
-                missing.append((at, a))
-            at = max(at, b)
-        if at < end:
-            missing.append((at, end))
-    return missing

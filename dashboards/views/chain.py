@@ -11,7 +11,7 @@ import streamlit as st
 from plotly.subplots import make_subplots
 
 from dashboards import charts, definitions, notices, queries, theme, view
-from dashboards.choices import hold, remember, remembered, segmented
+from dashboards.choices import choose, hold, remember, remembered, segmented
 from dashboards.clock import duration, say, say_short
 from dashboards.downloads import save_buttons
 from dashboards.lake_query import Scope
@@ -27,6 +27,9 @@ MEASURES = {
 }
 
 
+STORES_SHOWN = 12
+
+
 def render() -> None:
     """Draw the page."""
     known, scope, measure = _head()
@@ -38,11 +41,14 @@ def render() -> None:
         which = ", ".join(known[store].name for store in sorted(numbers.loc[numbers["simulated"], "store"].unique()))
         st.badge(f"Simulated data: the people of {which} are invented", icon=":material/science:", color="violet")
     unusual = unusual_days(numbers)
-    _cards(known, numbers, unusual)
     with card("Unusual first", definitions.ANOMALY):
         _unusual(known, unusual)
+    shown = _stores_shown(numbers, unusual)
+    own = numbers[numbers["store"].isin(shown)]
+    _cards(known, own, unusual)
     with card("Day by day", MEASURES[measure][1]):
-        _multiples(known, numbers, unusual, measure)
+        _multiples(known, own, unusual, measure)
+    save_buttons("chain", numbers.drop(columns="simulated"), f"chain_{numbers['date'].min():%Y-%m-%d}")
     left, right = st.columns(2, gap="medium")
     with left, card("By weekday", f"{MEASURES[measure][1]}\n\nMedian over the chosen days."):
         _weekdays(known, numbers, measure)
@@ -80,6 +86,20 @@ def chain_numbers(scope: Scope) -> pd.DataFrame:
     """A row a store-day: the headline numbers with coverage and simulated, oldest first."""
     numbers = queries.day_numbers(scope)
     return pd.DataFrame() if numbers is None else numbers.sort_values(["store", "date"], ignore_index=True)
+
+
+def _stores_shown(numbers: pd.DataFrame, unusual: pd.DataFrame) -> list[str]:
+    """The stores drawn one by one: those with the most unusual days first, a page of them at a time."""
+    strength = unusual.groupby("store")["strength"].sum()
+    stores = sorted(numbers["store"].unique(), key=lambda store: (-strength.get(store, 0.0), store))
+    if len(stores) <= STORES_SHOWN:
+        return stores
+    pages = [
+        f"{start + 1} to {min(start + STORES_SHOWN, len(stores))}" for start in range(0, len(stores), STORES_SHOWN)
+    ]
+    chosen = choose("stores", f"Stores shown, of {len(stores)}: the most unusual first", pages, pages[0], width=320)
+    start = pages.index(chosen) * STORES_SHOWN
+    return stores[start : start + STORES_SHOWN]
 
 
 def _cards(known: dict[str, StoreConfig], numbers: pd.DataFrame, unusual: pd.DataFrame) -> None:
@@ -189,7 +209,6 @@ def _multiples(known: dict[str, StoreConfig], numbers: pd.DataFrame, unusual: pd
     if column.endswith("_s"):
         figure.update_yaxes(title_text="Minutes", col=1)
     st.plotly_chart(figure, key="multiples", config={"displayModeBar": False}, alt=f"{measure} of each store by day")
-    save_buttons("chain", numbers.drop(columns="simulated"), f"chain_{numbers['date'].min():%Y-%m-%d}")
 
 
 def _weekdays(known: dict[str, StoreConfig], numbers: pd.DataFrame, measure: str) -> None:

@@ -1,0 +1,134 @@
+"""How long the dashboard's pages take: on a simulated month, and on a year of fifty stores.
+
+    python -m tests.benchmarks.pages --json [--lake LAKE --stores STORES] [--year]
+
+Without --lake the month is simulated first. With --year a lake of 50 stores x 365 days is made of simulated days (the
+same few days' visits, crossings and counts under every date, some 18,000 store-days). Each page is drawn by Streamlit's
+AppTest in this process, without a browser: `first_s` the first time, nothing cached; `again_s` once the answers are.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import tempfile
+import time
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flows.lake import Lake
+from flows.lake_layout import DayManifest, final_path, manifest_bytes, manifest_path
+from flows.simulate import demo_lake
+from flows.simulated_stores import SIMULATED_STORES
+
+PAGES = ("today", "zones", "floor", "chain", "quality", "audit", "setup")
+STORES, FIRST, LAST = 50, date(2024, 4, 1), date(2025, 3, 31)
+SCRIPT = "from dashboards.views import {0}\n{0}.render()\n"
+
+
+def year_of_stores(folder: Path, stores: int = STORES, first: date = FIRST, last: date = LAST) -> tuple[Path, Path]:
+    """A lake of many stores over a year; returns it and the folder of their store.yaml files.
+
+    A week of one simulated shop is written through the metrics; every store's day is a hard link to the files of the
+    same weekday, with the manifest of that day.
+    """
+    week = demo_lake(folder / "week", 1, first=last - timedelta(days=6), last=last, shops=SIMULATED_STORES[:1])
+    source, shop = Lake(str(week.lake)), SIMULATED_STORES[0].id
+    weekdays = {day.date.weekday(): day.date for day in source.days([shop])}
+    root, configs = folder / "lake", folder / "stores"
+    document = yaml.safe_load((week.stores / shop / "store.yaml").read_text())
+    for number in range(stores):
+        name = f"store_{number:02}"
+        (configs / name).mkdir(parents=True)
+        own = document | {"id": name, "name": f"Store {number + 1}"}
+        (configs / name / "store.yaml").write_text(yaml.safe_dump(own, sort_keys=False))
+        day = first
+        while day <= last:
+            if day.weekday() in weekdays:
+                _link(source, root, shop, weekdays[day.weekday()], name, day)
+            day += timedelta(days=1)
+    return root, configs
+
+
+def _link(source: Lake, root: Path, shop: str, like: date, store: str, day: date) -> None:
+    manifest = source.manifest(shop, like)
+    assert manifest is not None
+    tables = {name: table for name, table in manifest.tables.items() if name not in ("positions", "tracklets")}
+    for table in tables:
+        target = root / final_path(table, store, day.isoformat())
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.link(Path(source.root) / final_path(table, shop, like.isoformat()), target)
+    note = root / manifest_path(store, day.isoformat())
+    note.parent.mkdir(parents=True, exist_ok=True)
+    own = DayManifest(store, day.isoformat(), manifest.commit, manifest.staged, tables, {}, manifest.numbers)
+    note.write_bytes(manifest_bytes(own))
+
+
+def measure(lake: Path, stores: Path, spans: dict[str, dict[str, str]]) -> dict[str, Any]:
+    """Seconds to draw each page, in each of the views (name -> the link's parameters)."""
+    import logging
+
+    import streamlit as st
+    from streamlit.testing.v1 import AppTest
+
+    from dashboards import lake_query
+
+    logging.disable(logging.WARNING)
+    os.environ |= {"AISLEFLOW_LAKE": str(lake), "AISLEFLOW_STORES": str(stores)}
+    warm = AppTest.from_string(SCRIPT.format("today"), default_timeout=300)  # imports are no page's time
+    warm.run()
+    found: dict[str, Any] = {}
+    for view, link in spans.items():
+        for page in PAGES:
+            st.cache_data.clear()
+            st.cache_resource.clear()
+            lake_query.forget_answers()
+            times = []
+            for _ in range(2):
+                test = AppTest.from_string(SCRIPT.format(page), default_timeout=600)
+                for name, value in link.items():
+                    test.query_params[name] = value
+                started = time.perf_counter()
+                test.run()
+                times.append(time.perf_counter() - started)
+                if test.exception:
+                    raise RuntimeError(f"{page}: {test.exception[0].message}")
+            found[f"{view}: {page}"] = {"first_s": round(times[0], 2), "again_s": round(times[1], 2)}
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
+    parser.add_argument("--lake", type=Path, help="lake of a simulated month that is there already")
+    parser.add_argument("--stores", type=Path, help="its folder of store.yaml files")
+    parser.add_argument("--year", action="store_true", help="also a year of fifty stores")
+    parser.add_argument("--keep", type=Path, help="where the year is made, or lies already; without it a temporary one")
+    chosen = parser.parse_args()
+    folder = Path(tempfile.mkdtemp()) if chosen.keep is None else chosen.keep
+    try:
+        month = (chosen.lake, chosen.stores) if chosen.lake else None
+        if month is None:
+            made = demo_lake(folder / "month")
+            month = made.lake, made.stores
+        result = measure(*month, {"month": {"store": "plateau"}})
+        if chosen.year:
+            year = folder / "lake", folder / "stores"
+            if not year[0].exists():
+                year_of_stores(folder)
+            link = {"store": "store_07", "from": FIRST.isoformat(), "day": LAST.isoformat()}
+            result |= measure(*year, {"year of 50 stores": link})
+    finally:
+        if chosen.keep is None:
+            shutil.rmtree(folder)
+    result = {"slowest_first_s": max(own["first_s"] for own in result.values())} | result
+    print(json.dumps(result) if chosen.json else "\n".join(f"{name}: {own}" for name, own in result.items()))
+
+
+if __name__ == "__main__":
+    main()
