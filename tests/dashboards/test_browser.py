@@ -173,6 +173,8 @@ def test_the_day_before_is_one_click_away(tab: Page, address: str) -> None:
     assert tab.locator("[data-testid=stMetric]", has_text="Footfall").inner_text() != footfall
 
 
+@pytest.mark.case("streamlit-drawable-canvas 156, 157")
+@pytest.mark.case("streamlit-drawable-canvas 93, 142, 44")
 def test_a_zone_is_drawn_saved_and_seen(tab: Page, address: str, stores_folder: Path) -> None:
     file = stores_folder / "kiez" / "store.yaml"
     before = file.read_text()

@@ -87,6 +87,7 @@ def test_a_link_reopens_the_view(page: Open) -> None:
     assert int(metrics(test)["Peak occupancy"]) < int(with_staff)
 
 
+@pytest.mark.case("sibling: a bookmark from another dashboard")
 def test_a_link_with_nonsense_opens_the_default(page: Open) -> None:
     test = page("today", store="nowhere", day="yesterday-ish")
     assert test.date_input[0].value == date(2025, 3, 15)
@@ -105,6 +106,7 @@ def test_the_day_of_23_hours_says_so(page: Open) -> None:
     assert "hours" not in said(page("today", store="plateau", day="2025-03-10")).split("·")[1]
 
 
+@pytest.mark.case("sibling: the shop is closed that day")
 def test_a_closed_day_is_not_a_day_of_zeros(page: Open) -> None:
     test = page("today", store="kiez", day="2025-03-09")
     assert "closed on Sundays" in said(test)
@@ -182,6 +184,7 @@ def test_no_store_says_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert not test.exception and "STORES/ID/store.yaml" in said(test)
 
 
+@pytest.mark.case("sibling: one store file of many is spoilt")
 def test_a_faulty_store_file_is_told_and_the_others_are_shown(page: Open, stores: Path) -> None:
     faulty = stores / "kiez" / "store.yaml"
     faulty.write_text(faulty.read_text().replace("kind: checkout", "kind: till"))
@@ -190,6 +193,7 @@ def test_a_faulty_store_file_is_told_and_the_others_are_shown(page: Open, stores
     assert "Footfall" in metrics(test)
 
 
+@pytest.mark.case("viseron 807")
 def test_a_store_without_entrances_has_no_footfall_rather_than_none(page: Open, stores: Path, month: DemoLake) -> None:
     file = stores / "kiez" / "store.yaml"
     text = file.read_text()

@@ -68,6 +68,7 @@ def test_what_is_wrong_is_refused_and_the_file_stays(file: Path) -> None:
     assert [path.name for path in file.parent.iterdir()] == ["store.yaml"]
 
 
+@pytest.mark.case("sibling: two people edit a store at once")
 def test_a_file_that_someone_else_changed_is_not_overwritten(file: Path) -> None:
     read_as = fingerprint(file)
     file.write_text(file.read_text() + "# by hand\n")
