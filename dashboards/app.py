@@ -15,7 +15,8 @@ if str(ROOT) not in sys.path:  # streamlit puts this folder on the path, not the
 
 import streamlit as st  # noqa: E402
 
-from dashboards.views import audit, chain, floor, quality, setup, today, zones  # noqa: E402
+from dashboards import sign_in  # noqa: E402
+from dashboards.views import audit, chain, find, floor, quality, setup, today, zones  # noqa: E402
 
 ASSETS = Path(__file__).parent / "assets"
 
@@ -34,6 +35,11 @@ def main() -> None:
         st.Page(audit.render, title="Audit", icon=":material/fact_check:", url_path="audit"),
         st.Page(setup.render, title="Set up", icon=":material/tune:", url_path="setup"),
     ]
+    if sign_in.search_is_configured():
+        if sign_in.current_user("find") is None:
+            pages.append(st.Page(sign_in.render, title="Sign in", icon=":material/login:", url_path="sign-in"))
+        else:
+            pages.append(st.Page(find.render, title="Find", icon=":material/person_search:", url_path="find"))
     st.navigation(pages, position="top").run()
 
 

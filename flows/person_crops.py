@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 
-from detection.crops import cut_out
+from detection.crops import box_iou, cut_out
 from detection.heads import blur_heads
 from detection.isolated import IsolatedReader
 from detection.video import Recording
@@ -22,6 +23,7 @@ from flows.recordings import find_camera_day
 
 BORDER_PX = 4.0
 CROP_MARGIN = 0.08
+SAME_BOX_IOU = 0.5
 BOXES = ["x1", "y1", "x2", "y2"]
 
 
@@ -49,49 +51,62 @@ def tracks_of(lake: Lake, store: str, names: Sequence[TrackletName]) -> pd.DataF
     return pd.concat(parts).sort_values("time_us", ignore_index=True) if parts else pd.DataFrame()
 
 
-def tracklet_at(
-    lake: Lake, config: StoreConfig, name: str, time_us: int, point: tuple[float, float]
-) -> TrackletName | None:
-    """The tracklet of whom somebody clicked on: a camera's picture, its time in UTC microseconds, and a pixel of it.
-
-    The smallest box around the point within half a second is meant. None where there is none.
-    """
-    camera = camera_of(config, name)
+def people_at(lake: Lake, config: StoreConfig, camera: Camera, time_us: int) -> pd.DataFrame:
+    """Whom a camera saw at a moment, in UTC microseconds: rows of `positions` of its nearest sample within half a
+    second, with `day` and `time_us`. No rows where there was nobody, or the day is not in the lake."""
     for entry in lake.days([config.id]):
         start, end = config.day_window(entry.date)
         if not start <= time_us < end:
             continue
+        low, high = pd.to_datetime([time_us - SECOND_US // 2, time_us + SECOND_US // 2], unit="us", utc=True)
+        wanted = [("camera", "=", camera.id), ("time", ">=", low), ("time", "<=", high)]
         with lake.files.open(final_path("positions", config.id, entry.date.isoformat())) as file:
-            near = pd.to_datetime([time_us - SECOND_US // 2, time_us + SECOND_US // 2], unit="us", utc=True)
-            wanted = [("camera", "=", camera.id), ("time", ">=", near[0]), ("time", "<=", near[1])]
             rows = pq.read_table(file, filters=wanted).to_pandas()
-        x, y = point
-        rows = rows[(rows["x1"] <= x) & (x <= rows["x2"]) & (rows["y1"] <= y) & (y <= rows["y2"])]
-        if len(rows):
-            off = (microseconds(rows["time"]) - time_us).astype(float)
-            area = ((rows["x2"] - rows["x1"]) * (rows["y2"] - rows["y1"])).to_numpy()
-            best = rows.iloc[np.lexsort((area, np.abs(off)))[0]]
-            return TrackletName(entry.date, camera.id, int(best["track_id"]))
-    return None
+        rows = rows.assign(day=entry.date, time_us=microseconds(rows["time"]))
+        off = (rows["time_us"] - time_us).abs()
+        return rows[off == off.min()].reset_index(drop=True)
+    return pd.DataFrame()
+
+
+def person_at(people: pd.DataFrame, point: tuple[float, float]) -> TrackletName | None:
+    """The person of `people_at` on whose box a pixel lies, the smallest box where several do; None where none does."""
+    if people.empty:
+        return None
+    x, y = point
+    hit = people[(people["x1"] <= x) & (x <= people["x2"]) & (people["y1"] <= y) & (y <= people["y2"])]
+    if hit.empty:
+        return None
+    best = hit.iloc[int(((hit["x2"] - hit["x1"]) * (hit["y2"] - hit["y1"])).to_numpy().argmin())]
+    return TrackletName(best["day"], str(best["camera"]), int(best["track_id"]))
 
 
 def crop_of(
-    config: StoreConfig, folder: Path, name: TrackletName, track: pd.DataFrame, *, show_head: bool = False
+    config: StoreConfig,
+    folder: Path,
+    name: TrackletName,
+    track: pd.DataFrame,
+    people_in: Callable[[np.ndarray], np.ndarray],
+    *,
+    show_head: bool = False,
 ) -> np.ndarray:
-    """The best picture of a tracklet, uint8 RGB, cut from its recording.
+    """The best picture of a tracklet, uint8 RGB, cut from its recording, heads blurred.
 
     Args:
         folder: where store.yaml lies.
         track: the tracklet's rows of `tracks_of`.
-        show_head: leave this person's head as it is; other heads in the crop are always blurred with the box they have.
+        people_in: gives the boxes (N, 4) of the people in a picture: they have heads, too.
+        show_head: leave the head of this one person as it is.
 
     Raises NoPicture where the recording is gone or can't be read there.
     """
     camera = camera_of(config, name.camera)
     best = best_sample(track, camera.image_size)
-    frame, size = picture_at(config, folder, camera, name, int(best["time_us"]))
-    box = best[BOXES].to_numpy(float) * np.tile(np.array(frame.shape[1::-1]) / size, 2)
-    return cut_out(frame if show_head else blur_heads(frame, box[None]), box, CROP_MARGIN)
+    frame, scale = picture_at(config, folder, camera, name.day, int(best["time_us"]))
+    own = best[BOXES].to_numpy(float)[None] * scale
+    others = people_in(frame)
+    others = others[box_iou(own, others)[0] < SAME_BOX_IOU]
+    hidden = others if show_head else np.concatenate([own, others])
+    return cut_out(blur_heads(frame, hidden), own[0], CROP_MARGIN)
 
 
 def best_sample(track: pd.DataFrame, image_size: tuple[int, int] | None) -> pd.Series:
@@ -105,15 +120,17 @@ def best_sample(track: pd.DataFrame, image_size: tuple[int, int] | None) -> pd.S
 
 
 def picture_at(
-    config: StoreConfig, folder: Path, camera: Camera, name: TrackletName, time_us: int
+    config: StoreConfig, folder: Path, camera: Camera, day: date, time_us: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A camera's frame at a sampled time, and the (width, height) that its boxes are in. Raises NoPicture."""
-    found = find_camera_day(config, folder, camera, name.day)
+    """A camera's frame at a sampled time, heads and all, and the factors (4,) from the lake's boxes to its pixels.
+
+    Raises NoPicture.
+    """
+    found = find_camera_day(config, folder, camera, day)
     files = [file for file in found.files if file.start_us <= time_us and (file.end_us or time_us + 1) > time_us]
     if not files:
-        raise NoPicture(
-            f"{camera.id}: there is no recording (any more) of {pd.Timestamp(time_us, unit='us', tz='UTC')}"
-        )
+        moment = pd.Timestamp(time_us, unit="us", tz="UTC")
+        raise NoPicture(f"{camera.id}: there is no recording (any more) of {moment:%Y-%m-%d %H:%M:%S}Z")
     file = files[-1]
     reader = IsolatedReader(
         Recording(file.path, camera.id, file.start_us),
@@ -122,11 +139,11 @@ def picture_at(
         to_us=time_us + SECOND_US,
         assumed_fps=config.recordings.assumed_fps,
     )
-    for frame in reader:
-        shown = frame.image
-        return shown, np.array(camera.image_size or shown.shape[1::-1], float)
-    problems = "; ".join(reader.report.problems)
-    raise NoPicture(f"{camera.id}: the recording gives no picture at that time: {problems}")
+    frame = next(iter(reader), None)
+    if frame is None:
+        raise NoPicture(f"{camera.id}: no picture at that time: {'; '.join(reader.report.problems)}")
+    size = np.array(frame.image.shape[1::-1])
+    return frame.image, np.tile(size / np.array(camera.image_size or size, float), 2)
 
 
 def camera_of(config: StoreConfig, name: str) -> Camera:

@@ -12,13 +12,14 @@ import numpy as np
 import pandas as pd
 
 from detection.crops import cut_out
+from detection.heads import blur_heads
 from flows.chunks import detector_of, embedder_of
 from flows.config import StoreConfig, load_store
 from flows.day_tables import same_person_odds
 from flows.find import Candidate, Filters, Query, SearchRefused, TrackletName, allow_search, search
 from flows.find_audit import Action, AuditLog, Entry
 from flows.lake import Lake
-from flows.person_crops import camera_of, crop_of, tracklet_at, tracks_of
+from flows.person_crops import NoPicture, camera_of, crop_of, people_at, person_at, picture_at, tracks_of
 from flows.search_days import SearchDay, open_search_day
 from flows.sightings import LastSeen, floor_path, last_seen
 
@@ -70,7 +71,7 @@ class PersonSearch:
 
     def of_person_at(self, camera: str, time_us: int, point: tuple[float, float]) -> Query:
         """A query for whom somebody clicked on, in a camera's picture. Raises ValueError where nobody was tracked."""
-        name = tracklet_at(self._lake, self.config, camera, time_us, point)
+        name = person_at(people_at(self._lake, self.config, camera_of(self.config, camera), time_us), point)
         if name is None:
             raise ValueError(f"{camera}: nobody was tracked at that place and time; click into a person's box")
         return self.of_tracklet(name)
@@ -130,10 +131,29 @@ class PersonSearch:
         for name in names:
             try:
                 track = tracks_of(self._lake, self.config.id, [name])
-                result.append(crop_of(self.config, self.folder, name, track, show_head=self._shows_heads))
-            except ValueError as error:
+                crop = crop_of(self.config, self.folder, name, track, self._people_in, show_head=self._shows_heads)
+                result.append(crop)
+            except NoPicture as error:
                 result.append(str(error))
         return result
+
+    def frame(self, camera: str, time_us: int) -> tuple[np.ndarray, pd.DataFrame]:
+        """A camera's picture, uint8 RGB, all heads blurred, and the people in it: `person_crops.people_at`, boxes in its
+        pixels. Raises NoPicture where nobody was tracked then, or the recording is gone."""
+        seen_by = camera_of(self.config, camera)
+        people = people_at(self._lake, self.config, seen_by, time_us)
+        if people.empty:
+            raise NoPicture(f"{camera}: nobody was tracked at that time; choose another")
+        names = [TrackletName(row.day, row.camera, int(row.track_id)) for row in people.itertuples()]
+        self._write("crops", f"frame of {camera}", names)
+        day, sampled_us = people["day"].iloc[0], int(people["time_us"].iloc[0])
+        frame, scale = picture_at(self.config, self.folder, seen_by, day, sampled_us)
+        boxes = people[["x1", "y1", "x2", "y2"]].to_numpy(float) * scale
+        people[["x1", "y1", "x2", "y2"]] = boxes
+        return blur_heads(frame, np.concatenate([boxes, self._people_in(frame)])), people
+
+    def _people_in(self, picture: np.ndarray) -> np.ndarray:
+        return detector_of(self.config.detector).detect([picture])[0].boxes
 
     def places(self, names: Sequence[TrackletName]) -> pd.DataFrame:
         """Where tracklets were: rows of `positions`, in order of time."""

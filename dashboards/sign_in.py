@@ -1,0 +1,128 @@
+"""Signing in: by the company's OpenID Connect provider where `.streamlit/secrets.toml` names one, else by password.
+
+A session that was idle for `IDLE_S` is signed out. Failed passwords are slowed down for everybody who tries that name.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+
+import streamlit as st
+
+from dashboards.view import stores
+from flows.users import Role, User, UsersError, read_users, sign_in, signed_in_elsewhere
+
+IDLE_S = 15 * 60
+FREE_TRIES = 5
+WAIT_S = 60.0
+KEY = "signed-in"
+
+
+@dataclass(frozen=True)
+class Session:
+    """Who is signed in, and when they last did something (seconds since the epoch)."""
+
+    name: str
+    seen: float
+
+
+def search_is_configured() -> bool:
+    """Whether any store has turned person search on."""
+    return any(store.find is not None for store in stores()[0].values())
+
+
+def current_user(role: Role) -> User | None:
+    """The signed-in user, if they have the role now; the file of users is asked on every run of a page."""
+    session: Session | None = st.session_state.get(KEY)
+    try:
+        if has_provider() and st.user.is_logged_in:
+            email = str(st.user.get("email") or "")
+            user = signed_in_elsewhere(email, st.user.get("email_verified") is True)
+        elif session is not None and time.time() - session.seen < IDLE_S:
+            user = read_users().named(session.name)
+            st.session_state[KEY] = Session(session.name, time.time())
+        else:
+            st.session_state.pop(KEY, None)
+            return None
+    except UsersError as error:
+        st.error(str(error), icon=":material/rule:")
+        return None
+    return user if user is not None and role in user.roles else None
+
+
+def has_provider() -> bool:
+    """Whether an OpenID Connect provider is configured."""
+    try:
+        return "auth" in st.secrets
+    except FileNotFoundError:
+        return False
+
+
+def sign_out() -> None:
+    """End the session, at the provider too."""
+    st.session_state.clear()
+    if has_provider() and st.user.is_logged_in:
+        st.logout()
+
+
+def render() -> None:
+    """The page on which one signs in."""
+    st.title("Sign in", anchor=False)
+    st.caption("Only to search for a person. All other pages are open without it, and show nobody.")
+    if has_provider():
+        if st.user.is_logged_in:
+            st.warning(
+                f"{st.user.get('email')} has no right to search for people. It needs a user of that name with the role "
+                "`find` in the file of users, and an address that the provider has verified.",
+                icon=":material/block:",
+            )
+            st.button("Sign out", on_click=sign_out)
+        else:
+            st.button("Sign in with your company account", on_click=st.login, type="primary", icon=":material/login:")
+        return
+    with st.form("sign-in", width=380):
+        name = st.text_input("Name", autocomplete="username", max_chars=200)
+        password = st.text_input("Password", type="password", autocomplete="current-password", max_chars=200)
+        if st.form_submit_button("Sign in", type="primary", icon=":material/login:"):
+            _try(name, password)
+    st.caption("Whoever runs aisleflow adds users with `aisleflow user add NAME`.")
+
+
+def _try(name: str, password: str) -> None:
+    wait = _Tries.wait(name)
+    if wait > 0:
+        st.error(f"Too many wrong passwords for this name; try again in {wait:.0f} s.", icon=":material/timer:")
+        return
+    try:
+        user = sign_in(name, password)
+    except UsersError as error:
+        st.error(str(error), icon=":material/rule:")
+        return
+    if user is None or "find" not in user.roles:
+        _Tries.failed(name)
+        st.error("Wrong name or password, or no right to search for people.", icon=":material/block:")
+        return
+    st.session_state[KEY] = Session(user.name, time.time())
+    st.rerun()
+
+
+class _Tries:
+    """Failed passwords by name, in this process."""
+
+    _lock = threading.Lock()
+    _failed: dict[str, list[float]] = {}  # noqa: RUF012 - shared on purpose
+
+    @classmethod
+    def wait(cls, name: str) -> float:
+        """Seconds until a name may be tried again."""
+        with cls._lock:
+            recent = [at for at in cls._failed.get(name.casefold(), []) if time.monotonic() - at < WAIT_S]
+            cls._failed[name.casefold()] = recent
+            return WAIT_S - (time.monotonic() - recent[-FREE_TRIES]) if len(recent) >= FREE_TRIES else 0.0
+
+    @classmethod
+    def failed(cls, name: str) -> None:
+        with cls._lock:
+            cls._failed.setdefault(name.casefold(), []).append(time.monotonic())
