@@ -141,8 +141,8 @@ def visits(scope: Scope) -> pd.DataFrame | None:
     return ask(
         scope,
         f"""
-        SELECT date, person_id + {PEOPLE_A_DAY} * date_diff('day', DATE '2000-01-01', date) AS person_id, role, zone,
-            enter, exit, dwell_s, truncated
+        SELECT date, person_id + {PEOPLE_A_DAY} * date_diff('day', DATE '2000-01-01', date) AS person_id,
+            role::ENUM('shopper', 'staff') AS role, zone, enter, exit, dwell_s, truncated
         FROM {{visits}} WHERE {people_condition(scope)}
         """,
         tables=["visits"],
