@@ -1,14 +1,14 @@
-"""Commands over many nights: backfill, forget."""
+"""Commands over many nights: backfill, forget, record."""
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from flows.cli_options import LakeOption, StoresOption, day_of, err, out
+from flows.cli_options import LakeOption, StoreFile, StoresOption, day_of, err, out
 
 nights = typer.Typer()
 
@@ -73,4 +73,32 @@ def forget(
     if not outcomes:
         out.print(f"nothing to forget before {before}")
     if any(outcome.kept_because for outcome in outcomes):
+        raise typer.Exit(1)
+
+
+@nights.command()
+def record(
+    store: StoreFile,
+    segment_s: Annotated[float, typer.Option(help="length of a segment, seconds", min=2)] = 900,
+    timeout_s: Annotated[float, typer.Option(help="a stream silent for so long is opened again, seconds", min=1)] = 10,
+    health_s: Annotated[float, typer.Option(help="seconds between two health lines of a camera", min=1)] = 30,
+) -> None:
+    """Record the store's cameras into segment files until it is ended (Ctrl-C, SIGTERM)."""
+    import signal
+    import threading
+
+    from flows.config import load_store
+    from flows.record import record_store
+
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+
+    def tell(line: str) -> None:
+        out.print(f"{datetime.now():%Y-%m-%d %H:%M:%S} {line}", soft_wrap=True, markup=False)
+
+    well = record_store(
+        load_store(store), store, stop, tell, health_s=health_s, segment_s=segment_s, timeout_s=timeout_s
+    )
+    if not well:
         raise typer.Exit(1)
