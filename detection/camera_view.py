@@ -73,9 +73,9 @@ def movement(before: np.ndarray, now: np.ndarray) -> np.ndarray | None:
     criteria = (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _STEPS, _PRECISION)
     best: tuple[float, np.ndarray] | None = None
     for start in ((0.0, 0.0), (x, y)):
-        warp = np.array([[1, 0, start[0]], [0, 1, start[1]]], np.float32)
+        shift = np.array([[1, 0, start[0]], [0, 1, start[1]]], np.float32)
         try:
-            correlation, warp = cv2.findTransformECC(first, second, warp, cv2.MOTION_AFFINE, criteria)  # type: ignore[call-overload]
+            correlation, warp = cv2.findTransformECC(first, second, shift, cv2.MOTION_AFFINE, criteria)  # type: ignore[call-overload]
         except cv2.error:  # it did not converge from there
             continue
         if best is None or correlation > best[0]:

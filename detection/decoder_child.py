@@ -77,7 +77,7 @@ class _Answers:
         self._lock = threading.Lock()
 
     def frame(self, time_us: int, image: np.ndarray) -> None:
-        self.send(HEAD.pack(FRAME, time_us, image.shape[0], image.shape[1]), memoryview(image).cast("B"))
+        self.send(HEAD.pack(FRAME, time_us, image.shape[0], image.shape[1]), image.data.cast("B"))
 
     def text(self, kind: bytes, content: dict) -> None:
         data = json.dumps(content).encode()

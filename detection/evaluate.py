@@ -168,6 +168,12 @@ def evaluate(
         "model": detectors[0].name,
         "sha256": detectors[0].sha256,
         "protocol": {
+            "plane": "boxes, in the whole picture at any distance; a second box on a person is a false alarm",
+            "truth": {
+                "scenes": "rendered people, exact",
+                "folders": "labels beside the pictures",
+                "clips": f"people whom both teachers see: {', '.join(teachers) or 'none'}",
+            },
             **settings,
             "every_s": every_s,
             "least_height_px": rule.least_height_px,

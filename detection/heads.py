@@ -5,9 +5,9 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-HEAD_SHARE = 0.22
+HEAD_SHARE = 0.2
 """Of a standing person's box, with the margin that a child's larger head and a nod need."""
-HEAD_WIDTHS = 0.75
+HEAD_WIDTHS = 0.55
 """A box that ends at a shelf is short: its head is at least this many box widths high."""
 BLOCKS = 4
 MARGIN = 0.1

@@ -173,7 +173,7 @@ class _Child:
 
     def answer(self) -> tuple[bytes, int, Any]:
         """The next message: its kind, time, and picture or decoded JSON. Raises DecoderDied."""
-        kind, time_us, height, width = HEAD.unpack(self._bytes(HEAD.size))
+        kind, time_us, height, width = HEAD.unpack(self._bytes(HEAD.size).tobytes())
         if kind == FRAME:
             if not 0 < height * width <= LARGEST_PICTURE:
                 raise DecoderDied(f"it gave a picture of {width} x {height}")
@@ -189,7 +189,7 @@ class _Child:
 
     def _bytes(self, count: int) -> np.ndarray:
         data = np.empty(count, np.uint8)
-        view, filled = memoryview(data), 0
+        view, filled = data.data, 0
         while filled < count:
             if not select.select([self._out], [], [], STALL_S)[0]:
                 raise DecoderDied(f"the decoder stood still for {STALL_S:.0f} s and was ended")

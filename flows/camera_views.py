@@ -47,7 +47,8 @@ def look_at(camera: str, chunks: Sequence[Chunk], windows: Sequence[Span]) -> Ca
     spans = spans or [(chunk, chunk.from_us, chunk.to_us or chunk.from_us + SECOND_US) for chunk in chunks]
     lengths = np.array([end - start for _, start, end in spans], float)
     edges = np.concatenate([[0.0], np.cumsum(lengths)])
-    times, pictures = [], []
+    times: list[int] = []
+    pictures: list[np.ndarray] = []
     for at in (np.arange(SAMPLES) + 0.5) / SAMPLES * edges[-1]:
         number = min(int(np.searchsorted(edges, at, "right")) - 1, len(spans) - 1)
         chunk, start, _ = spans[number]

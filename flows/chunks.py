@@ -207,7 +207,7 @@ def process_chunk(
         to_us=chunk.to_us,
         assumed_fps=chunk.assumed_fps,
     )
-    table = _Gathered(embedder, chunk.secret and chunk.secret.read(), chunk.colours)
+    table = _Gathered(embedder, chunk.secret.read() if chunk.secret else None, chunk.colours)
     selector = CropSelector(slice_s=SLICE_S)
     for frames in batches(ahead(reader, FRAMES_AHEAD), BATCH):
         table.stages.lap("decode")

@@ -69,8 +69,10 @@ def find(
     for texts, same in ((confirm, True), (reject, False)):
         for text in texts:
             query = search.answer(query, TrackletName.parse(text), same_person=same)
-    clock = [None if text is None else _time_us(search.config, f"{days[0]}T{text}") for text in (since, until)]
-    found = search.find(query, Filters(tuple(camera), *clock), count=count, newest_first=newest)
+    since_us, until_us = (
+        None if text is None else _time_us(search.config, f"{days[0]}T{text}") for text in (since, until)
+    )
+    found = search.find(query, Filters(tuple(camera), since_us, until_us), count=count, newest_first=newest)
     if show_heads:
         search.show_heads()
     if crops is not None:

@@ -90,4 +90,9 @@ def _print_audit(result: dict) -> None:
         return
     interval = "" if result["low"] is None else f" (95 % interval {result['low']:.1%} to {result['high']:.1%})"
     out.print(f"{result['quarters']} quarter-hours, {result['people']} crossings counted by a person")
+    out.print(
+        "protocol: ways in and out of entrances and zones in drawn quarter-hours, against a person who counted the same"
+        " camera's video; whole line or zone at any distance, at the store's own sampling rate",
+        soft_wrap=True,
+    )
     out.print(f"accuracy {result['accuracy']:.1%}{interval}; the lake counts {result['ratio']:.2f} of what people do")

@@ -76,7 +76,7 @@ def _outside_picture(config: StoreConfig, data: dict[str, Any]) -> Iterator[Faul
     """What is drawn in a picture is scaled with it: its size must be known, and hold it."""
     sizes = {camera.id: camera.image_size for camera in config.cameras}
     for location, points in _drawn(config, data, lambda camera: camera in sizes):
-        camera = data[location[0]][location[1]]["camera"]
+        camera = data[str(location[0])][location[1]]["camera"]
         size = sizes[camera]
         if size is None:
             yield location, f"camera {camera!r} needs image_size [width, height], the picture this was drawn on"

@@ -103,7 +103,7 @@ def _encoded(tables: dict[str, pa.Table], ending: str, timezone: str | None) -> 
 
 def in_zone(data: pd.DataFrame, timezone: str | None) -> pd.DataFrame:
     """The table with its times in a zone (None: UTC)."""
-    times = [name for name in data if isinstance(data[name].dtype, pd.DatetimeTZDtype)]
+    times = [str(name) for name in data if isinstance(data[name].dtype, pd.DatetimeTZDtype)]
     return data.assign(**{name: data[name].dt.tz_convert(timezone or "UTC") for name in times})
 
 

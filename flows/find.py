@@ -236,18 +236,19 @@ def _weighed(
     if query.age is not None:
         likely = child if query.age == "child" else 1 - child
         odds = odds + np.nan_to_num(np.log((likely + LEAST_SHARE) / (1 - likely + LEAST_SHARE)))
+    columns = (tracklets[name].tolist() for name in ("camera", "track_id", "person_id", "start_us", "end_us"))
     return [
         Candidate(
-            name=TrackletName(day.day, one.camera, int(one.track_id)),
-            person_id=int(one.person_id),
-            start_us=int(one.start_us),
-            end_us=int(one.end_us),
+            name=TrackletName(day.day, camera, track),
+            person_id=person,
+            start_us=start_us,
+            end_us=end_us,
             odds=float(odds[at]),
             similarity=None if np.isnan(similarity[at]) else float(similarity[at]),
             height_m=None if np.isnan(height[at]) else float(height[at]),
             child=None if np.isnan(child[at]) else float(child[at]),
         )
-        for at, one in enumerate(tracklets.itertuples(index=False))
+        for at, (camera, track, person, start_us, end_us) in enumerate(zip(*columns, strict=True))
     ]
 
 

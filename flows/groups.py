@@ -136,8 +136,8 @@ def _crossed_together(people: np.ndarray, footfall: pd.DataFrame | None, pairs: 
     if footfall is None:
         return together
     ordered = footfall.assign(time_us=microseconds(footfall["time"])).sort_values("time_us", kind="stable")
-    for direction, which in (("in", "first"), ("out", "last")):
-        own = ordered[ordered["direction"] == direction].drop_duplicates("person_id", keep=which)  # type: ignore[arg-type]
+    ways_in, ways_out = (ordered[ordered["direction"] == direction] for direction in ("in", "out"))
+    for own in (ways_in.drop_duplicates("person_id", keep="first"), ways_out.drop_duplicates("person_id", keep="last")):
         crossing = own.set_index("person_id").reindex(people)
         time_us, door = crossing["time_us"].to_numpy(float), crossing["entrance"].to_numpy()
         apart_s = np.abs(time_us[pairs.first] - time_us[pairs.second]) / SECOND_US

@@ -136,7 +136,7 @@ def picture_at(
         Recording(file.path, camera.id, file.start_us),
         camera.sampling_fps,
         from_us=time_us,
-        to_us=time_us + SECOND_US,
+        to_us=time_us + 1,
         assumed_fps=config.recordings.assumed_fps,
     )
     frame = next(iter(reader), None)

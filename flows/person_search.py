@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from functools import cached_property
@@ -24,6 +26,7 @@ from flows.search_days import SearchDay, open_search_day
 from flows.sightings import LastSeen, floor_path, last_seen
 
 SHORTEST_REASON = 8
+CROPS_AT_ONCE = 3
 
 
 class PersonSearch:
@@ -49,6 +52,7 @@ class PersonSearch:
         self._user, self._reason = user, " ".join(reason.split())
         self._days = tuple(sorted(set(days)))
         self._shows_heads = False
+        self._detecting = threading.Lock()
         self._purpose = self.config.find.purpose if self.config.find else ""
         try:
             allow_search(self.config, self._days)
@@ -127,24 +131,25 @@ class PersonSearch:
     def crops(self, names: Sequence[TrackletName]) -> list[np.ndarray | str]:
         """Pictures of tracklets, uint8 RGB, heads blurred until `show_heads`; or why there is none."""
         self._write("crops", shown=names)
-        result: list[np.ndarray | str] = []
-        for name in names:
-            try:
-                track = tracks_of(self._lake, self.config.id, [name])
-                crop = crop_of(self.config, self.folder, name, track, self._people_in, show_head=self._shows_heads)
-                result.append(crop)
-            except NoPicture as error:
-                result.append(str(error))
-        return result
+        with ThreadPoolExecutor(CROPS_AT_ONCE) as pool:
+            return list(pool.map(self._crop, names))
+
+    def _crop(self, name: TrackletName) -> np.ndarray | str:
+        try:
+            track = tracks_of(self._lake, self.config.id, [name])
+            return crop_of(self.config, self.folder, name, track, self._people_in, show_head=self._shows_heads)
+        except NoPicture as error:
+            return str(error)
 
     def frame(self, camera: str, time_us: int) -> tuple[np.ndarray, pd.DataFrame]:
-        """A camera's picture, uint8 RGB, all heads blurred, and the people in it: `person_crops.people_at`, boxes in its
-        pixels. Raises NoPicture where nobody was tracked then, or the recording is gone."""
+        """A camera's picture, uint8 RGB, all heads blurred, and the people in it: `person_crops.people_at`, boxes in
+        its pixels. Raises NoPicture where nobody was tracked then, or the recording is gone."""
         seen_by = camera_of(self.config, camera)
         people = people_at(self._lake, self.config, seen_by, time_us)
         if people.empty:
             raise NoPicture(f"{camera}: nobody was tracked at that time; choose another")
-        names = [TrackletName(row.day, row.camera, int(row.track_id)) for row in people.itertuples()]
+        keys = (people[name].tolist() for name in ("day", "camera", "track_id"))
+        names = [TrackletName(*key) for key in zip(*keys, strict=True)]
         self._write("crops", f"frame of {camera}", names)
         day, sampled_us = people["day"].iloc[0], int(people["time_us"].iloc[0])
         frame, scale = picture_at(self.config, self.folder, seen_by, day, sampled_us)
@@ -153,7 +158,8 @@ class PersonSearch:
         return blur_heads(frame, np.concatenate([boxes, self._people_in(frame)])), people
 
     def _people_in(self, picture: np.ndarray) -> np.ndarray:
-        return detector_of(self.config.detector).detect([picture])[0].boxes
+        with self._detecting:  # one picture at a time: a detector belongs to one thread
+            return detector_of(self.config.detector).detect([picture])[0].boxes
 
     def places(self, names: Sequence[TrackletName]) -> pd.DataFrame:
         """Where tracklets were: rows of `positions`, in order of time."""

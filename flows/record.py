@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from detection.segments import PART, SegmentError, complete
@@ -34,7 +35,7 @@ NAMED_BY = ("%Y", "%m", "%d", "%H", "%M", "%S", "%f")
 class CameraRecorder(threading.Thread):
     """The recorder of one camera, its state file and its gap marks."""
 
-    def __init__(self, config: StoreConfig, folder: Path, camera: Camera, stop: threading.Event, **options: float):
+    def __init__(self, config: StoreConfig, folder: Path, camera: Camera, stop: threading.Event, **options: Any):
         super().__init__(name=f"record {camera.id}", daemon=True)
         self.camera, self._stop_event = camera.id, stop
         self._template = str(folder.absolute() / config.recordings.path.replace("{camera}", camera.id))

@@ -143,9 +143,13 @@ def _same_person(config: StoreConfig) -> str:
 
 
 def print_score(result: dict[str, Any], console: Console, as_json: bool) -> None:
-    """Accuracy, as one JSON object or as lines."""
+    """Accuracy, as one JSON object or as lines, the protocol first."""
     if as_json:
         print(json.dumps(result))
         return
+    for part in result["protocol"].split("; "):
+        console.print(f"protocol, {part}", soft_wrap=True, markup=False)
     for key, value in result.items():
+        if key == "protocol":
+            continue
         console.print(f"{key}: {value:.4g}" if isinstance(value, float) else f"{key}: {value}")

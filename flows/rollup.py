@@ -134,9 +134,9 @@ def day_numbers(tables: Mapping[str, pa.Table]) -> dict[str, dict[str, Any]]:
     with duckdb.connect() as database:
         for name in SOURCES:
             database.register(f"own_{name}", tables.get(name, empty(name)))
-        views = [f"(SELECT '' AS store, '' AS date, * FROM own_{name})" for name in SOURCES]
+        visits, footfall, runs = (f"(SELECT '' AS store, '' AS date, * FROM own_{name})" for name in SOURCES)
         for role_filter in ROLE_FILTERS:
-            sql = day_numbers_sql(*views, people_condition(role_filter))
+            sql = day_numbers_sql(visits, footfall, runs, people_condition(role_filter))
             row = database.sql(sql).to_arrow_table().to_pylist()[0]
             found[role_filter] = {name: value for name, value in row.items() if name not in ("store", "date")}
     return found

@@ -43,11 +43,13 @@ DOORWAY_REACH_US = 3_000_000
 FEET_SEEN_SHARE = 0.9
 
 PROTOCOL = (
-    "boxes: truth at least {visible:.0%} visible and {height:g} px high, others neither hit nor miss, IoU {iou:g}, "
-    "sampled at {fps:g} frames/s; ids: TrackEval HOTA/Identity, every picture a step, one id over all cameras; "
-    "ground: fused points one to one within {reach:g} m of everyone inside, seen or hidden; "
-    "occupancy, dwell: by zone and {bucket:g} s bucket, everyone inside; visits: same zone, overlap in time {visit:g}, "
-    "from {shortest:g} s; footfall: crossings, matched within {crossing:g} s; groups: pairs of people in one party"
+    "boxes: the whole picture at any distance, truth at least {visible:.0%} visible and {height:g} px high, others "
+    "neither hit nor miss, IoU {iou:g}, sampled at {fps:g} frames/s; ids: TrackEval HOTA/Identity, a picture a step, "
+    "one id over all cameras; ground: the whole floor ({area}), fused points one to one within {reach:g} m of everyone "
+    "inside, seen or hidden, sampled alike; duplicates: a second point on a person who has one, counted against "
+    "ground_precision; people: different ids of everyone inside, seen or hidden; occupancy, dwell: by zone and "
+    "{bucket:g} s bucket, everyone inside; visits: same zone, overlap in time {visit:g}, from {shortest:g} s; "
+    "footfall: crossings, matched within {crossing:g} s; groups: pairs of people in one party"
 )
 
 
@@ -109,7 +111,7 @@ def score(tables: Mapping[str, pd.DataFrame], truth_dir: str | Path) -> dict[str
         result |= group_scores(found["groups"], matched, truth["people"], inside)
     if "runs" in found and len(found["runs"]):
         result |= _speed(found["runs"])
-    result["protocol"] = _protocol(boxes, found["zone_counts"])
+    result["protocol"] = _protocol(boxes, found["zone_counts"], truth["positions"])
     return result
 
 
@@ -222,10 +224,12 @@ def _speed(runs: pd.DataFrame) -> dict[str, Any]:
     return result | {"seconds_total": wall, "video_seconds_per_second": video / wall if wall > 0 else None}
 
 
-def _protocol(boxes: pd.DataFrame, zone_counts: pd.DataFrame) -> str:
+def _protocol(boxes: pd.DataFrame, zone_counts: pd.DataFrame, places: pd.DataFrame) -> str:
+    width, depth = (float(np.ptp(places[name])) if len(places) else 0.0 for name in ("x_m", "y_m"))
     period = float(np.median(np.diff(np.unique(boxes["time_us"])))) / SECOND_US
     bucket = float(zone_counts["bucket_s"].iloc[0]) if len(zone_counts) else 0.0
     return PROTOCOL.format(
+        area=f"{width:.1f} x {depth:.1f} m that people walk on",
         visible=LEAST_VISIBLE, height=LEAST_HEIGHT_PX, iou=LEAST_IOU, fps=round(1 / period, 3), reach=REACH_M,
         bucket=bucket, visit=LEAST_VISIT_IOU, shortest=SHORTEST_VISIT_S, crossing=CROSSING_REACH_US / SECOND_US,
     )  # fmt: skip

@@ -82,7 +82,7 @@ def advice(config: StoreConfig) -> Iterator[Fault]:
         if told:
             yield ("entrances", number, "line"), told
     yield from _overlaps(config)
-    used = {place.camera for place in (*config.zones, *config.entrances)}
+    used = {zone.camera for zone in config.zones} | {gate.camera for gate in config.entrances}
     for number, camera in enumerate(config.cameras):
         if camera.calibration is None and camera.id not in used:
             yield ("cameras", number), f"{camera.id} is not calibrated and nothing is drawn on it: it counts nothing"

@@ -68,7 +68,8 @@ def _refuse_aliases(text: str) -> None:
     depth = 0
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.AliasEvent):
-            raise yaml.YAMLError(f"line {event.start_mark.line + 1}: aliases (*name) are not supported; write it out")
+            line = f"line {event.start_mark.line + 1}: " if event.start_mark else ""
+            raise yaml.YAMLError(f"{line}aliases (*name) are not supported; write it out")
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH:
             raise yaml.YAMLError("it is nested too deeply for a configuration")

@@ -95,7 +95,8 @@ def _ask(view: View, lake: Lake, answered: pd.DataFrame) -> None:
         st.button("Another quarter-hour", on_click=_another, icon=":material/shuffle:", key="audit.other")
         return
     start, end = (datetime.fromtimestamp(at / 1e6, view.store.zone_info) for at in (question.start_us, question.end_us))
-    names = {one.id: one.name or one.id for one in (*view.store.entrances, *view.store.zones)}
+    names = {gate.id: gate.name or gate.id for gate in view.store.entrances}
+    names |= {zone.id: zone.name or zone.id for zone in view.store.zones}
     st.markdown(
         f"**{start:%A, %d %B %Y, %H:%M:%S} to {end:%H:%M:%S}** ({view.store.timezone}), camera {question.camera}, "
         f"{question.kind} **{names.get(question.target, question.target)}**"

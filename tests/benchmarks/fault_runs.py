@@ -101,6 +101,12 @@ class DeployedRuns:
         return self._until(run, lambda state: state.is_final(), 900)
 
     @staticmethod
+    def is_through(run: FlowRun) -> bool:
+        with get_client(sync_client=True) as client:
+            state = client.read_flow_run(run.id).state
+        return state is not None and state.is_final()
+
+    @staticmethod
     def _until(run: FlowRun, reached: Callable[[State], bool], seconds: float) -> FlowRun:
         deadline = time.monotonic() + seconds
         with get_client(sync_client=True) as client:

@@ -31,6 +31,7 @@ from typing import Any
 from prefect.settings import PREFECT_API_URL, PREFECT_HOME, temporary_settings
 
 from flows.lake import Lake
+from flows.schemas import TABLES
 from tests.benchmarks.fault_kinds import run_other_faults
 from tests.benchmarks.fault_runs import DeployedRuns, ForkedRuns
 from tests.flows.prefect_server import make_server
@@ -38,7 +39,7 @@ from tests.flows.tiny import DAY, write_tiny_store
 
 STORE = "tiny"
 VICTIMS = ("process", "process", "worker", "process", "process", "server", "process", "process", "worker and run")
-COMPARED = ("positions", "tracklets", "identities", "visits", "footfall", "zone_counts")
+COMPARED = tuple(table for table in TABLES if table != "runs")
 Rows = dict[str, Counter[str]]
 
 
@@ -51,7 +52,7 @@ class Result:
     rows_lost: int = 0
     rows_doubled: int = 0
     half_days: int = 0
-    killed: Counter[str] = field(default_factory=Counter)
+    killed: dict[str, int] = field(default_factory=lambda: dict.fromkeys(VICTIMS, 0))
     other_faults: dict[str, str] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     command_s: float = 0.0
@@ -61,7 +62,8 @@ class Result:
 
 def rows_of(lake: Path) -> Rows:
     """Every row of the day's tables, counted, but of the record of the run itself."""
-    tables = Lake(str(lake)).read_day(STORE, DAY, COMPARED)
+    stored = Lake(str(lake)).manifest(STORE, DAY)
+    tables = Lake(str(lake)).read_day(STORE, DAY, [name for name in COMPARED if stored and name in stored.tables])
     return {name: Counter(json.dumps(row, default=str) for row in table.to_pylist()) for name, table in tables.items()}
 
 
@@ -113,8 +115,14 @@ class Campaign:
     def moment(self, number: int) -> None:
         """Disturb one run, run again, compare."""
         victim = VICTIMS[number % len(VICTIMS)]
-        lake = self.fresh_lake(f"moment-{number}")
-        after_s, visible, completed = (self.kill_process if victim == "process" else self.kill_service)(victim, lake)
+        kill = self.kill_process if victim == "process" else self.kill_service
+        while True:
+            lake = self.fresh_lake(f"moment-{number}")
+            disturbed = kill(victim, lake)
+            if disturbed is not None:
+                break
+            shutil.rmtree(lake)
+        after_s, visible, completed = disturbed
         self.result.tried += 1
         self.result.killed[victim] += 1
         lost, doubled = difference(rows_of(lake), self.new)
@@ -130,21 +138,32 @@ class Campaign:
             self.result.failures.append(f"{victim} killed after {after_s:.1f} s: {told}{mixed}")
         shutil.rmtree(lake)
 
-    def kill_process(self, victim: str, lake: Path) -> tuple[float, Rows, bool]:
-        """Kill the process that works on chunks, tracks, tables and the lake; run the day again."""
+    def kill_process(self, victim: str, lake: Path) -> tuple[float, Rows, bool] | None:
+        """Kill the process that works on chunks, tracks, tables and the lake; run the day again.
+
+        None where it was through before the moment came.
+        """
         process = self.forked.start(lake)
         after_s = self.random.uniform(0, self.result.command_s)
         time.sleep(after_s)
         os.kill(process, signal.SIGKILL)
-        self.forked.status(process)
+        if self.forked.status(process) != 128 + signal.SIGKILL:
+            self.result.command_s = after_s
+            return None
         visible = rows_of(lake)
         return after_s, visible, self.forked.status(self.forked.start(lake)) == 0
 
-    def kill_service(self, victim: str, lake: Path) -> tuple[float, Rows, bool]:
-        """Kill the server, the worker, or the worker with its run, start it again, and run the day again."""
-        self.deployed.start(lake)
+    def kill_service(self, victim: str, lake: Path) -> tuple[float, Rows, bool] | None:
+        """Kill the server, the worker, or the worker with its run, start it again, and run the day again.
+
+        None where the run was through before the moment came.
+        """
+        run = self.deployed.start(lake)
         after_s = self.random.uniform(0, self.result.flow_run_s)
         time.sleep(after_s)
+        if self.deployed.is_through(run):
+            self.result.flow_run_s = after_s
+            return None
         if victim == "server":
             self.deployed.kill_server()
         else:

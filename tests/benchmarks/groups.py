@@ -21,6 +21,11 @@ from flows.places import timestamps
 from flows.score import score_lake
 from flows.score_groups import pair_scores
 
+PROTOCOL = (
+    "floor, whole and at any distance: pairs of people of one party against pairs in one group, everyone who was"
+    " inside; true positions at the truth's own rate, the pipeline's as `aisleflow score` prints for that lake"
+)
+
 
 def true_paths(truth: Path) -> tuple[pd.DataFrame, pd.DataFrame, pd.Series]:
     """Trajectories, footfall, and party by person of everyone who was inside, as a truth folder has them."""
@@ -49,7 +54,8 @@ def main() -> None:
     parser.add_argument("--store", default="scene", help="its store id")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     chosen = parser.parse_args()
-    result = {f"{folder.name} (true positions)": measure(folder / "truth") for folder in chosen.folders}
+    result: dict[str, Any] = {"protocol": PROTOCOL}
+    result |= {f"{folder.name} (true positions)": measure(folder / "truth") for folder in chosen.folders}
     if chosen.lake:
         scores = score_lake(chosen.lake, chosen.store, chosen.folders[0] / "truth")
         own = {name: value for name, value in scores.items() if name.startswith("group_")}

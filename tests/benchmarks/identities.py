@@ -39,6 +39,7 @@ from reid.identities import (
 from reid.lifetimes import lifetimes_of
 from reid.neighbours import look_alike_pairs
 from tests.benchmarks.oracle import (
+    SAMPLING_FPS,
     Embed,
     cached_embeddings,
     choose_crops,
@@ -78,6 +79,12 @@ def measured_places(positions: pd.DataFrame, scene: dict[str, Any]) -> tuple[np.
         found = locate(boxes, positions["track_id"].to_numpy()[rows], pose, size, fixtures)
         xy[rows], sigma[rows] = found.xy, found.sigma_m
     return xy, sigma
+
+
+PROTOCOL = (
+    f"boxes of the truth at {SAMPLING_FPS:g} frames/s in all cameras of the scene, the whole floor at any distance; one"
+    " id over all cameras, people one to one by shared samples (IDF1); places measured from the boxes"
+)
 
 
 def measures(person: np.ndarray, case: Case) -> dict[str, Any]:
@@ -209,8 +216,9 @@ def main() -> None:
         for name, answer in variants(threshold, slope).items()
     }
     if chosen.json:
-        print(json.dumps({"reid": chosen.reid, "threshold": threshold, "slope": slope} | table))
+        print(json.dumps({"protocol": PROTOCOL, "reid": chosen.reid, "threshold": threshold, "slope": slope} | table))
         return
+    print(f"protocol: {PROTOCOL}")
     for name, scenes in table.items():
         numbers = "  ".join(
             f"{scene} {m['idf1']:.3f} pure {m['purity']:.3f} {m['people']}/{m['people_truth']}"

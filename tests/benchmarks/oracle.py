@@ -24,7 +24,10 @@ SLICE_US = 4_000_000
 Embed = Callable[[Sequence[np.ndarray]], np.ndarray]
 
 
-def oracle_positions(folder: Path, sampling_fps: float = 5.0) -> pd.DataFrame:
+SAMPLING_FPS = 5.0
+
+
+def oracle_positions(folder: Path, sampling_fps: float = SAMPLING_FPS) -> pd.DataFrame:
     """Rows like the lake's positions plus `truth` (person_id): camera, track_id, time_us, x1..y2, score, x_m, y_m,
     visible_fraction."""
     scene = json.loads((folder / "scene.json").read_text())

@@ -70,6 +70,7 @@ def accuracy(describe: Describe, used: str, sets: dict[str, EvaluationSet]) -> d
         middle = centred(every, cameras)
         after = measure(middle[: len(features[0])], middle[-len(features[-1]) :], chosen)
         results[name] = {
+            "protocol": figures["protocol"],
             **{key: round(figures[key], 4) for key in FIGURES},
             **{f"{key}_centred": round(after[key], 4) for key in FIGURES},
         }

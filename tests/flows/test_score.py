@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from flows import score as scoring
+from flows.report import print_score
 from flows.score import TruthError, score
 from flows.score_boxes import FALSE_ALARM, IGNORED, match_frame, sampled_frames
 from flows.score_counts import footfall_scores, seconds_within, visit_scores
@@ -49,6 +51,23 @@ def test_truth_against_itself_is_perfect(perfect):
     assert "IoU 0.5" in result["protocol"] and "2 frames/s" in result["protocol"]
 
 
+def test_figures_are_printed_under_their_protocol(perfect, capsys):
+    print_score(score(perfect, DEMO), Console(), as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    told = [line for line in lines if line.startswith("protocol, ")]
+    assert lines[: len(told)] == told
+    expected = (
+        "boxes: the whole picture at any distance",
+        "sampled at 2 frames/s",
+        "ground: the whole floor",
+        "1 m of",
+    )
+    for words in expected:
+        assert any(words in line for line in told), words
+    assert any("duplicates: a second point on a person who has one" in line for line in told)
+    assert "ground_precision: 1" in lines and "ground_duplicates: 0" in lines
+
+
 def test_without_trajectories_the_cameras_are_averaged(perfect):
     result = score({name: table for name, table in perfect.items() if name != "trajectories"}, DEMO)
     assert result["ground_precision"] == pytest.approx(1.0)
@@ -63,6 +82,7 @@ def test_every_camera_on_its_own_is_over_counted(perfect):
     assert result["people_over_count"] > 0.5
     assert result["idf1"] < 0.6 and result["idf1_west"] == pytest.approx(1.0)
     assert result["ground_duplicates"] > 0.3
+    assert result["ground_precision"] < 0.7  # one who is counted twice is an error of counting
 
 
 def test_fewer_frames_are_scored_at_their_own_rate(perfect):
