@@ -139,7 +139,8 @@ os.register_at_fork(after_in_child=_probers.clear)  # a pipe has one reader
 
 
 @atexit.register
-def _close_probers() -> None:
+def close_probers() -> None:
+    """End the processes that `probe` keeps for its next call; the next ones see this process's environment anew."""
     while _probers:
         _probers.pop().close()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -37,10 +38,8 @@ def scan(lake: str) -> dict[str, set[str]]:
     for file in Path(lake).rglob("*"):
         if not file.is_file():
             continue
-        day = next(
-            part[-10:] for part in reversed(file.relative_to(lake).with_suffix("").parts) if part[-10:-6].isdigit()
-        )
-        held = found.setdefault(day, set())
+        days = re.findall(r"\d{4}-\d\d-\d\d", str(file.relative_to(lake)))
+        held = found.setdefault(days[-1], set())
         assert not file.read_bytes().startswith(PICTURES), file
         if file.suffix == ".parquet":
             rows = pq.read_table(file)

@@ -15,6 +15,7 @@ import s3fs
 from moto.server import ThreadedMotoServer
 
 from detection import container
+from detection.isolated import close_probers
 from detection.video import Recording, VideoError, VideoReader, probe
 from flows.due import due_days
 from flows.lake import Lake
@@ -54,10 +55,16 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     for name, value in settings.items():
         monkeypatch.setenv(name, value)
     boto3.client("s3").create_bucket(Bucket="shop")
-    s3fs.S3FileSystem.clear_instance_cache()
+    forget_surroundings()
     yield "s3://shop"
-    s3fs.S3FileSystem.clear_instance_cache()
+    forget_surroundings()
     server.stop()
+
+
+def forget_surroundings() -> None:
+    """What was started or opened with other AWS variables."""
+    s3fs.S3FileSystem.clear_instance_cache()
+    close_probers()
 
 
 def test_recordings_and_lake_in_an_object_store(shop: PaintedStore, bucket: str):
