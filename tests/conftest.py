@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -13,7 +15,9 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("YOLO_AUTOINSTALL", "false")
 os.environ.setdefault("YOLO_OFFLINE", "true")
-os.environ.setdefault("AISLEFLOW_SECRETS", tempfile.mkdtemp(prefix="aisleflow-test-secrets-"))
+if "AISLEFLOW_SECRETS" not in os.environ:  # those of this run, for its worker processes, too
+    os.environ["AISLEFLOW_SECRETS"] = tempfile.mkdtemp(prefix="aisleflow-test-secrets-")
+    atexit.register(shutil.rmtree, os.environ["AISLEFLOW_SECRETS"], ignore_errors=True)
 
 ROOT = Path(__file__).parents[1]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -16,6 +17,12 @@ from flows.simulated_stores import SIMULATED_STORES
 
 FIRST, LAST = date(2025, 3, 8), date(2025, 3, 15)
 OPEN_PAGE = "from dashboards.views import {0}\n{0}.render()\n"
+
+
+@pytest.fixture(autouse=True)
+def main_module(monkeypatch: pytest.MonkeyPatch) -> None:
+    """AppTest leaves its page behind as `__main__`, which processes started later would run again."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture(scope="session")
