@@ -1,4 +1,7 @@
-"""Detections of a camera into tracks: ByteTrack (Zhang et al. 2022, arXiv:2110.06864) as ultralytics implements it."""
+"""Detections of a camera into tracks: ByteTrack (Zhang et al. 2022, arXiv:2110.06864) as ultralytics implements it.
+
+Looks (detection/looks.py) keep a track from passing to somebody else in the same place (detection/look_tracker.py).
+"""
 
 from __future__ import annotations
 
@@ -43,6 +46,7 @@ def track(
     detections: Sequence[Detections],
     *,
     fps: float,
+    looks: Sequence[np.ndarray] | None = None,
     patience_s: float = 2.0,
     new_track_score: float = HIGH_SCORE,
 ) -> list[np.ndarray]:
@@ -57,6 +61,8 @@ def track(
         times_us: int64 (F,), UTC microseconds of the frames, increasing.
         detections: people of each frame; scores below `new_track_score` only continue tracks, up to 0.1 are left out.
         fps: nominal sampled frames per second.
+        looks: of each frame's detections, uint8 (N_f, 72) of detection/looks.py; None where there are no pictures
+            (detections from elsewhere): boxes alone then decide.
         patience_s: longest time without a detection that a track survives; at 10 frames/s, 0.1 s bridges one miss.
         new_track_score: lowest score that starts a track and takes part in the first association.
 
@@ -70,6 +76,8 @@ def track(
     times_us = np.asarray(times_us, np.int64)
     if len(times_us) != len(detections):
         raise ValueError(f"{len(times_us)} times do not belong to the detections of {len(detections)} frames")
+    if looks is not None and [len(rows) for rows in looks] != [len(found) for found in detections]:
+        raise ValueError("looks must be given for every detection of every frame")
     if (np.diff(times_us) <= 0).any():
         raise ValueError("times of frames must increase")
     if not fps > 0 or round(patience_s * fps) < 1:
@@ -78,7 +86,11 @@ def track(
             " would make a new person; raise the patience or the frame rate"
         )
     camera = _Camera(fps, patience_s, new_track_score)
-    numbers = [camera.step(int(time_us), found) for time_us, found in zip(times_us, detections, strict=True)]
+    per_frame = [None] * len(detections) if looks is None else looks
+    numbers = [
+        camera.step(int(time_us), found, seen)
+        for time_us, found, seen in zip(times_us, detections, per_frame, strict=True)
+    ]
     return _renumber(numbers, camera.confirmed)
 
 
@@ -87,7 +99,7 @@ class _Camera:
 
     def __init__(self, fps: float, patience_s: float, new_track_score: float) -> None:
         import_ultralytics()
-        from ultralytics.trackers.byte_tracker import BYTETracker
+        from detection.look_tracker import LookTracker
 
         options = SimpleNamespace(
             track_high_thresh=new_track_score,
@@ -97,7 +109,7 @@ class _Camera:
             match_thresh=MATCH_COST,
             fuse_score=True,
         )
-        self._tracker: Any = BYTETracker(options)
+        self._tracker: Any = LookTracker(options)
         # In its first frame BYTETracker confirms every box at once; an empty frame before makes all frames alike.
         self._tracker.update(_Boxes(Detections.none()))
         self._interval_us = MICROSECONDS / fps
@@ -106,12 +118,12 @@ class _Camera:
         self._seen_us: dict[int, int] = {}
         self.confirmed: set[int] = set()
 
-    def step(self, time_us: int, found: Detections) -> np.ndarray:
+    def step(self, time_us: int, found: Detections, looks: np.ndarray | None) -> np.ndarray:
         """Library's track number of each detection of the next frame, -1 where it has none."""
         self._end_stale(time_us)
         self._predict_missing_frames(time_us)
         self._last_us = time_us
-        self._tracker.update(_Boxes(_widened(found)))
+        self._tracker.update(_Boxes(_widened(found)), feats=looks)
         numbers = np.full(len(found), -1, np.int64)
         for one in self._tracker.tracked_stracks:
             if one.frame_id == self._tracker.frame_id:

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from detection.colours import COLOURS, GARMENTS
 from detection.detector import Detections
 from detection.floor import foot_points
+from detection.looks import SIZE as LOOKS_SIZE
 from detection.place import Fixture, Places, locate
 from detection.tracker import track
 from detection.zones import points_in_polygon
@@ -37,6 +38,7 @@ class ChunkContent:
     frame: np.ndarray
     boxes: np.ndarray
     scores: np.ndarray
+    looks: np.ndarray
     quality: np.ndarray
     embedding: np.ndarray
     colours: np.ndarray
@@ -107,13 +109,19 @@ def track_camera_day(
     """
     content = _join([_rescaled(read_chunk(path, dimension), camera.image_size) for path in files], dimension)
     keep = _unmasked(camera, content.boxes)
-    boxes, scores = content.boxes[keep], content.scores[keep]
-    bounds = np.searchsorted(content.frame[keep], np.arange(len(content.frame_us) + 1))
-    frames = [Detections(boxes[start:end], scores[start:end]) for start, end in pairwise(bounds)]
+    boxes, scores, looks = content.boxes[keep], content.scores[keep], content.looks[keep]
+    bounds = list(pairwise(np.searchsorted(content.frame[keep], np.arange(len(content.frame_us) + 1))))
+    frames = [Detections(boxes[start:end], scores[start:end]) for start, end in bounds]
     track_id = np.full(len(content.boxes), -1, np.int64)
     if keep.any():
         track_id[keep] = np.concatenate(
-            track(content.frame_us, frames, fps=camera.sampling_fps, new_track_score=confidence)
+            track(
+                content.frame_us,
+                frames,
+                fps=camera.sampling_fps,
+                looks=[looks[start:end] for start, end in bounds],
+                new_track_score=confidence,
+            )
         )
     return _tracks(camera, content, track_id, shop)
 
@@ -188,6 +196,7 @@ def read_chunk(path: str | Path, dimension: int) -> ChunkContent:
         frame=frame[found],
         boxes=boxes,
         scores=table["score"].to_numpy().astype(np.float32),
+        looks=_bytes(table, "looks", LOOKS_SIZE),
         quality=np.nan_to_num(table["quality"].to_numpy()).astype(np.float32),
         embedding=embedding,
         colours=_vectors(table, "colours", len(GARMENTS) * len(COLOURS)),
@@ -207,6 +216,12 @@ def _vectors(table: pa.Table, column: str, dimension: int) -> np.ndarray:
     return result
 
 
+def _bytes(table: pa.Table, column: str, size: int) -> np.ndarray:
+    """A column of `size` bytes each as uint8 (N, size)."""
+    joined = b"".join(table[column].to_pylist())
+    return np.frombuffer(joined, np.uint8).reshape(len(table), size)
+
+
 def _rescaled(content: ChunkContent, image_size: tuple[int, int] | None) -> ChunkContent:
     """Boxes in the pixels that calibration, mask and zones were drawn in, whatever size was recorded."""
     if image_size is None or content.picture_size in (None, image_size):
@@ -224,6 +239,7 @@ def _join(parts: list[ChunkContent], dimension: int) -> ChunkContent:
         ),
         boxes=np.concatenate([np.zeros((0, 4), np.float32), *(part.boxes for part in parts)]),
         scores=np.concatenate([np.zeros(0, np.float32), *(part.scores for part in parts)]),
+        looks=np.concatenate([np.zeros((0, LOOKS_SIZE), np.uint8), *(part.looks for part in parts)]),
         quality=np.concatenate([np.zeros(0, np.float32), *(part.quality for part in parts)]),
         embedding=np.concatenate([np.zeros((0, dimension), np.float32), *(part.embedding for part in parts)]),
         colours=np.concatenate(

@@ -1,9 +1,9 @@
 """Chunks: pieces of a camera's recording, turned into detections with embeddings, one Parquet file each.
 
-A chunk is decode -> detect -> best crop a person and slice -> embed. Tracking comes later, over a camera's whole day,
-so that where the cuts lie can't change a count: frames are sampled on an absolute time grid, crops are chosen within
-wall-clock slices of `SLICE_S`, and chunks are cut at multiples of that. A chunk's file is named by the hash of all
-that it depends on (content of the recording, piece, camera settings, model files), so work that was done is found
+A chunk is decode -> detect -> looks, best crop a person and slice -> embed. Tracking comes later, over a camera's whole
+day, so that where the cuts lie can't change a count: frames are sampled on an absolute time grid, crops are chosen
+within wall-clock slices of `SLICE_S`, and chunks are cut at multiples of that. A chunk's file is named by the hash of
+all that it depends on (content of the recording, piece, camera settings, model files), so work that was done is found
 again, and crops of people never leave the process.
 """
 
@@ -25,6 +25,8 @@ from detection.colours import COLOURS, GARMENTS, garment_colours
 from detection.crops import CropSelector, SelectedCrop
 from detection.detector import Detections, Detector, load_detector
 from detection.isolated import IsolatedReader
+from detection.looks import SIZE as LOOKS_SIZE
+from detection.looks import looks_of
 from detection.video import Frame, Recording
 from flows.ahead import ahead, batches
 from flows.config import Camera, DetectorChoice, ReidChoice, StoreConfig
@@ -37,7 +39,7 @@ from flows.stages import Stages
 from reid.embedder import Embedder, load_embedder
 from reid.rotation import rotate
 
-FORMAT = 2  # raise when a chunk's content would differ for the same inputs
+FORMAT = 3  # raise when a chunk's content would differ for the same inputs
 SLICE_S = 4
 CHUNK_S = 900
 FRAMES_AHEAD = 8
@@ -236,13 +238,13 @@ class _Gathered:
     def __init__(self, embedder: Embedder, secret: bytes | None, colours: bool) -> None:
         self.stages = Stages()
         self._embedder, self._secret, self._measures_colours = embedder, secret, colours
-        self._frames: list[tuple[int, Detections]] = []
+        self._frames: list[tuple[int, Detections, np.ndarray]] = []
         self._picture_size: tuple[int, int] | None = None
         self._waiting: list[SelectedCrop] = []
         self._embedded: dict[tuple[int, int], tuple[float, np.ndarray, np.ndarray | None]] = {}
 
     def add(self, frame: Frame, detections: Detections) -> None:
-        self._frames.append((frame.time_us, detections))
+        self._frames.append((frame.time_us, detections, looks_of(frame.image, detections.boxes)))
         self._picture_size = (frame.image.shape[1], frame.image.shape[0])
 
     def embed(self, crops: Iterable[SelectedCrop], last: bool = False) -> None:
@@ -260,12 +262,12 @@ class _Gathered:
 
     def table(self, reader: IsolatedReader) -> pa.Table:
         rows: list[dict[str, object]] = []
-        for number, (time_us, detections) in enumerate(self._frames):
+        for number, (time_us, detections, looks) in enumerate(self._frames):
             for index, (box, score) in enumerate(zip(detections.boxes, detections.scores, strict=True)):
                 quality, embedding, colours = self._embedded.get((number, index), (None, None, None))
                 corners = dict(zip(("x1", "y1", "x2", "y2"), box, strict=True))
-                looks = {"quality": quality, "embedding": embedding, "colours": colours}
-                rows.append({"time_us": time_us, **corners, "score": score, **looks})
+                crop = {"quality": quality, "embedding": embedding, "colours": colours}
+                rows.append({"time_us": time_us, **corners, "score": score, "looks": looks[index].tobytes(), **crop})
             if len(detections) == 0:
                 rows.append({"time_us": time_us})
         report = reader.report
@@ -288,6 +290,7 @@ def chunk_schema(dimension: int) -> pa.Schema:
             ("time_us", pa.int64()),
             *pixels,
             ("score", pa.float32()),
+            ("looks", pa.binary(LOOKS_SIZE)),
             ("quality", pa.float32()),
             ("embedding", pa.list_(pa.float16(), dimension)),
             ("colours", pa.list_(pa.float16(), len(GARMENTS) * len(COLOURS))),

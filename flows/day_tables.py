@@ -49,7 +49,7 @@ def people_of(config: StoreConfig, tracks: Sequence[CameraTracks], embedder: Emb
         y_m=xy[:, 1],
         sigma_m=np.concatenate([t.sigma_m for t in tracks]),
     )
-    doors = [gate.line for gate in config.entrances if gate.camera is None]
+    doors = [(*gate.line, gate.inside) for gate in config.entrances if gate.camera is None]
     threshold, slope = same_person_odds(embedder, config)
     found: Identities = link(
         tracklets,

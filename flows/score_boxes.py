@@ -114,7 +114,8 @@ def match_boxes(positions: pd.DataFrame, truth: pd.DataFrame) -> tuple[pd.DataFr
         rows = match_frame(truth_boxes[wanted], counted[wanted], boxes[given], scores[given])
         hits = rows >= 0
         found[wanted[rows[hits]]] = True
-        hit[given] = np.where(hits, people[wanted[rows]] if len(wanted) else FALSE_ALARM, rows)
+        rows[hits] = people[wanted[rows[hits]]]
+        hit[given] = rows
     return positions.assign(hit=hit), truth.assign(found=found)
 
 

@@ -1,9 +1,12 @@
 """Joining tracklets into people: constrained average linkage on log-likelihood ratios, sparse and in rounds.
 
-The score of two groups is the mean evidence over all pairs of their members; a pair that can never be one person keeps
-its groups apart for good. Average linkage is reducible (Bruynooghe 1977): all pairs of groups that are each other's
-best partner can be merged at once, with the result of merging one best pair at a time; so it needs no matrix, and with
-one order over all edges it is deterministic.
+The score of two groups is the weighted mean evidence over all pairs of their members; a pair that can never be one
+person keeps its groups apart for good. Average linkage is reducible (Bruynooghe 1977): all pairs of groups that are
+each other's best partner can be merged at once, with the result of merging one best pair at a time; so it needs no
+matrix, and with one order over all edges it is deterministic.
+
+Those who were seen well come together first, and the others join them. In the end (`closed_world`) a group that was
+never seen well, or begins or ends in the middle of the store (reid/lifetimes.py), is likely a part of another one.
 
 Pairs that were not looked at (beyond the nearest neighbours of a large day) count with the evidence of their mean
 cosine, which is known without them: that of all pairs follows from the groups' summed embeddings.
@@ -19,13 +22,18 @@ from reid.appearance import Appearance, log_quality
 from reid.lifetimes import Lifetimes
 
 FIELDS = ("first", "second", "evidence", "pairs", "compared", "similarity", "forbidden")
+CAUTION = np.array([0.0, 1.0, 6.0])
+"""Log odds asked for beyond even, by how many of two groups were never seen well: heads behind shelves look alike, and
+a group that grew out of them by looks keeps each of them from the person it belongs to."""
+NEVER_WELL_SEEN_ODDS = 4.0
+"""Log odds against a person whom no camera ever saw well."""
 
 
 @dataclass(frozen=True)
 class Edges:
-    """K pairs of nodes, first < second (K,). evidence (K,): summed log-likelihood ratio over `pairs` (K,) pairs
-    of members, `compared` (K,) of which have embeddings on both sides, their cosines summing to `similarity` (K,);
-    forbidden bool (K,): can never be one person."""
+    """K pairs of nodes, first < second (K,). evidence (K,): summed log-likelihood ratio over `pairs` (K,) pairs of
+    members, `compared` (K,) of which have embeddings on both sides, their cosines summing to `similarity` (K,); a pair
+    counts with the product of its members' influences. forbidden bool (K,): can never be one person."""
 
     first: np.ndarray
     second: np.ndarray
@@ -67,18 +75,22 @@ class Grouping:
         self,
         embedding: np.ndarray,
         weight: np.ndarray,
+        share: np.ndarray,
+        well_seen: np.ndarray,
         edges: Edges,
         looks: Appearance,
         lifetimes: Lifetimes | None = None,
     ) -> None:
-        """embedding: (T, D) unit rows, 0 where there is none; weight: (T,), quality, 0 there; edges: each pair once;
-        lifetimes: what is known of births and deaths, used once nothing else joins any more."""
+        """embedding: (T, D) unit rows, 0 where there is none; weight: (T,), quality, 0 there; share: (T,), influence of
+        each node on its group; well_seen: bool (T,), has a good picture; edges: each pair once, evidence times both
+        shares; lifetimes: what is known of births and deaths, used once nothing else joins any more."""
         self.count = len(weight)
         self.group = np.arange(self.count)
-        self.size = np.ones(self.count)
-        self.embedded = (weight > 0).astype(float)
-        self.sums = embedding.copy()
-        self.qualities = np.where(weight > 0, log_quality(weight), 0.0)
+        self.size = share.copy()
+        self.embedded = share * (weight > 0)
+        self.sums = share[:, None].astype(embedding.dtype) * embedding
+        self.qualities = np.where(weight > 0, share * log_quality(weight), 0.0)
+        self.well_seen = well_seen.copy()
         self.edges, self.looks = edges, looks
         self.lifetimes, self.closed_world = lifetimes, False
 
@@ -88,15 +100,21 @@ class Grouping:
         comparable = self.embedded[a] * self.embedded[b]
         unlike = self.unlike(edges, comparable)
         score = mean_evidence(edges, self.size[a] * self.size[b], comparable, unlike, self.looks.absent)
-        if self.closed_world and self.lifetimes is not None:
-            score += self.lifetimes.saved(a, b)
+        badly_seen = 2 - self.well_seen[a].astype(int) - self.well_seen[b]
+        score -= CAUTION[badly_seen]
+        if self.closed_world:
+            score += NEVER_WELL_SEEN_ODDS * (badly_seen > 0)
+        if self.lifetimes is not None:
+            score -= self.lifetimes.against_passage(a, b)
+            if self.closed_world:
+                score += self.lifetimes.saved(a, b)
         score[edges.forbidden] = -np.inf
         return score
 
     def unlike(self, edges: Edges, comparable: np.ndarray) -> np.ndarray:
         """Mean evidence (K,) of looks of those pairs of members that were not compared; 0 where all were."""
         evidence = np.zeros(len(comparable))
-        rows = np.flatnonzero((comparable > edges.compared) & ~edges.forbidden)
+        rows = np.flatnonzero((comparable > edges.compared * (1 + 1e-4)) & ~edges.forbidden)
         a, b = edges.first[rows], edges.second[rows]
         total = products(self.sums, a, b)
         similarity = (total - edges.similarity[rows]) / (comparable[rows] - edges.compared[rows])
@@ -106,7 +124,7 @@ class Grouping:
 
     def join(self) -> np.ndarray:
         """Merge until no pair of groups is better off as one. Returns `group`."""
-        for closed_world in (False, True) if self.lifetimes is not None else (False,):
+        for closed_world in (False, True):
             self.closed_world = closed_world
             score = self.score(self.edges)
             while True:
@@ -138,6 +156,7 @@ class Grouping:
         self.embedded[kept] += self.embedded[gone]
         self.sums[kept] += self.sums[gone]
         self.qualities[kept] += self.qualities[gone]
+        self.well_seen[kept] |= self.well_seen[gone]
         if self.lifetimes is not None:
             self.lifetimes = self.lifetimes.merged(kept, gone)
         edges = self.edges

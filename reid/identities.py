@@ -7,7 +7,8 @@ linkage on these (reid/agglomeration.py) for as long as joining is more likely t
 appeared or vanished in the middle of the store are joined with a bonus (reid/lifetimes.py).
 
 A person who leaves and comes back on the same day stays one person, as far as looks tell. A person needs to be seen for
-`least_seen_s` seconds in all; what is seen for less and joins nobody gets person_id -1.
+`least_seen_s` seconds in all, longer where no camera ever saw them well; what is seen for less and joins nobody gets
+person_id -1.
 """
 
 from __future__ import annotations
@@ -33,6 +34,11 @@ RETURN_ODDS = 3.0
 SURE = 6.0
 """Log-likelihood ratio of places from which a pair counts as known to be one person, or two."""
 MOST_PAIRS = 500_000
+LEAST_INFLUENCE, HALF_INFLUENCE = 0.05, 0.1
+GOOD_QUALITY, GOOD_SHARE = 0.35, 0.2
+"""Mean quality of a tracklet's crops from which on they show who it is; the best share of a site's does in any case."""
+BADLY_SEEN = 10.0
+"""How many times longer somebody must have been seen to be counted, whom no camera ever saw well."""
 
 
 def link(
@@ -50,12 +56,12 @@ def link(
     """Join tracklets into people.
 
     threshold: cosine at which two good crops are as likely one person as two, from the embedder's calibration; slope:
-    its log odds a unit of cosine. doors: (E, 2, 2) entrance lines in floor metres, where people can appear and vanish;
-    None where they are not known. least_seen_s: seconds a person must have been seen in all. fit_to_site: move the
-    calibration to this day's own pairs (reid/appearance.py). exact_up_to: with more tracklets than this, looks are
-    compared with each one's nearest neighbours only.
-    The same input gives the same output, whatever the tracklets' order; ids follow first appearance.
-    Raises ValueError where arrays disagree in length or samples name tracklets that are not there.
+    its log odds a unit of cosine. doors: (E, 3, 2) floor metres, the entrances' line ends and a point inside: where
+    people can appear and vanish; None where they are not known. least_seen_s: seconds a person must have been seen in
+    all. fit_to_site: move the calibration to this day's own pairs (reid/appearance.py). exact_up_to: with more
+    tracklets than this, looks are compared with each one's nearest neighbours only. The same input gives the same
+    output, whatever the tracklets' order; ids follow first appearance. Raises ValueError where arrays disagree in
+    length or samples name tracklets that are not there.
     """
     if len(samples.tracklet) and (samples.tracklet.min() < 0 or samples.tracklet.max() >= len(tracklets)):
         raise ValueError(f"samples name tracklets outside 0..{len(tracklets) - 1}")
@@ -69,10 +75,11 @@ def link(
     alike = look_alike_pairs(embedding, weight, looks.threshold - 0.25, exact_up_to)
     edges = pair_evidence(places, alike, embedding, weight, looks, tracklets)
     lifetimes = None if doors is None else lifetimes_of(tracklets, samples, doors)
-    group = Grouping(embedding, weight, edges, looks, lifetimes).join()
+    good = well_seen(tracklets, weight)
+    group = Grouping(embedding, weight, influence(weight), good, edges, looks, lifetimes).join()
     unlike = typical_evidence(embedding, weight, looks)
-    confidence = link_confidence(group, weight > 0, edges, unlike, looks.absent)
-    return Identities(number_people(group, tracklets, least_seen_s), confidence.astype(np.float32))
+    confidence = link_confidence(group, weight, edges, unlike, looks.absent)
+    return Identities(number_people(group, tracklets, good, least_seen_s), confidence.astype(np.float32))
 
 
 def usable_embeddings(tracklets: Tracklets) -> tuple[np.ndarray, np.ndarray]:
@@ -136,9 +143,10 @@ def pair_evidence(
     similarity, quality = similarity_of(first, second, embedding, weight)
     ratio += looks.evidence(similarity, quality)
     ratio -= odds_against_return(tracklets, first, second)
-    compared = (quality > 0).astype(np.float32)
+    share = (influence(weight)[first] * influence(weight)[second]).astype(np.float32)
+    compared = share * (quality > 0)
     np.nan_to_num(similarity, copy=False)
-    return Edges(first, second, ratio, np.ones(len(key), np.float32), compared, similarity, forbidden)
+    return Edges(first, second, share * ratio, share, compared, share * similarity, forbidden)
 
 
 def odds_against_return(tracklets: Tracklets, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -157,6 +165,21 @@ def similarity_of(
     quality = np.minimum(weight[first], weight[second]).astype(np.float32)
     similarity[quality <= 0] = np.nan
     return similarity, quality
+
+
+def influence(weight: np.ndarray) -> np.ndarray:
+    """How much each tracklet (T,) has to say about its group: one that was seen badly or briefly says little."""
+    return LEAST_INFLUENCE + (1 - LEAST_INFLUENCE) * weight / (weight + HALF_INFLUENCE)
+
+
+def well_seen(tracklets: Tracklets, weight: np.ndarray) -> np.ndarray:
+    """Whether each tracklet (T,) has good pictures, for this site: at least its best GOOD_SHARE. Without any pictures
+    all count as seen well, and places alone decide."""
+    embedded = weight > 0
+    if not embedded.any():
+        return np.ones(len(weight), bool)
+    good = min(GOOD_QUALITY, float(np.quantile(tracklets.quality[embedded], 1 - GOOD_SHARE)))
+    return np.asarray(embedded & (tracklets.quality >= good))
 
 
 def typical_evidence(embedding: np.ndarray, weight: np.ndarray, looks: Appearance) -> float:
@@ -195,21 +218,24 @@ def _together(tracklets: Tracklets) -> tuple[np.ndarray, np.ndarray]:
     return np.minimum(first, second), np.maximum(first, second)
 
 
-def link_confidence(group: np.ndarray, embedded: np.ndarray, edges: Edges, unlike: float, absent: float) -> np.ndarray:
+def link_confidence(group: np.ndarray, weight: np.ndarray, edges: Edges, unlike: float, absent: float) -> np.ndarray:
     """Probability (T,) that each tracklet is rightly in its group: its log odds with the rest of the group, less those
     of the best other group it could be in; alone: that no other group fits."""
     count = len(group)
-    size = np.bincount(group, minlength=count).astype(float)
+    alone = np.bincount(group, minlength=count)[group] == 1
+    own_share = influence(weight)
+    embedded = own_share * (weight > 0)
+    size = np.bincount(group, weights=own_share, minlength=count)
     known = np.bincount(group, weights=embedded, minlength=count)
     node, other, sums = _towards_groups(group, edges)
     own = group[node] == other
-    pairs, comparable = size[other] - own, (known[other] - own * embedded[node]) * embedded[node]
-    score = mean_evidence(Edges(node, other, *sums), np.maximum(pairs, 1), comparable, unlike, absent)
+    pairs = (size[other] - own * own_share[node]) * own_share[node]
+    comparable = (known[other] - own * embedded[node]) * embedded[node]
+    score = mean_evidence(Edges(node, other, *sums), np.maximum(pairs, 1e-9), comparable, unlike, absent)
     score[sums[4] > 0] = -np.inf
     inside, outside = np.full(count, -np.inf), np.full(count, -np.inf)
     np.maximum.at(inside, node[own], score[own])
     np.maximum.at(outside, node[~own], score[~own])
-    alone = size[group] == 1
     inside = np.where(np.isfinite(inside), inside, 0.0)
     return expit(np.where(alone, -outside, inside - np.maximum(outside, 0.0)))
 
@@ -235,14 +261,19 @@ def _towards_groups(group: np.ndarray, edges: Edges) -> tuple[np.ndarray, np.nda
     return wanted // count, wanted % count, sums
 
 
-def number_people(group: np.ndarray, tracklets: Tracklets, least_seen_s: float) -> np.ndarray:
-    """Number people 1.. by first appearance; -1 where the whole group was seen for less than `least_seen_s`."""
+def number_people(group: np.ndarray, tracklets: Tracklets, good: np.ndarray, least_seen_s: float) -> np.ndarray:
+    """Number people 1.. by first appearance; -1 where a group was seen for less than `least_seen_s`.
+
+    good: bool (T,), tracklets with good pictures. A group without any must have been seen BADLY_SEEN times as long:
+    what no camera ever saw well is more often a piece of somebody who was counted already than one more person.
+    """
     count = len(group)
     seen = np.bincount(group, weights=(tracklets.end_us - tracklets.start_us) / SECOND_US, minlength=count)
+    ever_good = np.bincount(group, weights=good, minlength=count) > 0
     first = np.full(count, np.iinfo(np.int64).max)
     np.minimum.at(first, group, tracklets.start_us)
     people = np.unique(group)
-    people = people[seen[people] >= least_seen_s]
+    people = people[seen[people] >= np.where(ever_good[people], 1.0, BADLY_SEEN) * least_seen_s]
     order = people[np.argsort(first[people], kind="stable")]
     number = np.full(count, -1, np.int64)
     number[order] = np.arange(1, len(order) + 1)

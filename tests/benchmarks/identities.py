@@ -31,10 +31,12 @@ from reid.identities import (
     DEFAULT_SLOPE,
     Identities,
     evidence_of_places,
+    influence,
     link,
     number_people,
     pair_evidence,
     usable_embeddings,
+    well_seen,
 )
 from reid.lifetimes import lifetimes_of
 from reid.neighbours import look_alike_pairs
@@ -60,7 +62,8 @@ class Case:
         self.tracklets, self.feet = tracklets_of(positions, chosen, embeddings)
         xy, sigma = measured_places(positions, scene)
         self.places = replace(self.feet, x_m=xy[:, 0], y_m=xy[:, 1], sigma_m=sigma)
-        self.doors = np.array([scene["entrance"]["line"]], float)
+        line = np.array(scene["entrance"]["line"], float)
+        self.doors = np.stack([*line, line.mean(axis=0) + scene["entrance"]["inside_direction"]])[None]
         truth = positions.groupby(["camera", "track_id"])["truth"].first()
         keys = pd.MultiIndex.from_arrays([self.tracklets.camera, self.tracklets.track_id])
         self.truth = truth.loc[keys].to_numpy()
@@ -125,7 +128,7 @@ def pooled(case: Case, looks: Appearance) -> np.ndarray:
         score[never | gone[:, None] | gone[None, :]] = -np.inf
         a, b = sorted(int(i) for i in np.unravel_index(score.argmax(), score.shape))
         if score[a, b] <= 0:
-            return number_people(group, case.tracklets, 1.0)
+            return number_people(group, case.tracklets, np.ones(len(group), bool), 1.0)
         sums[a] += sums[b]
         weight[a] += weight[b]
         places[a] += places[b]
@@ -144,8 +147,10 @@ def unconstrained(case: Case, looks: Appearance) -> np.ndarray:
     alike = look_alike_pairs(embedding, weight, -1.0, len(weight))
     edges = pair_evidence(places, alike, embedding, weight, looks, case.tracklets)
     lifetimes = lifetimes_of(case.tracklets, case.places, case.doors)
-    group = Grouping(embedding, weight, edges, looks, lifetimes).join()
-    return number_people(group, case.tracklets, 1.0)
+    group = Grouping(
+        embedding, weight, influence(weight), well_seen(case.tracklets, weight), edges, looks, lifetimes
+    ).join()
+    return number_people(group, case.tracklets, np.ones(len(group), bool), 1.0)
 
 
 def variants(threshold: float, slope: float) -> dict[str, Callable[[Case], np.ndarray]]:

@@ -29,7 +29,7 @@ CAMERAS = [(x, y) for x in (6.0, 17.0, 28.0, 39.0) for y in (5.0, 15.0, 25.0)]
 REACH_M = 7.5
 PEOPLE_AN_HOUR = 420
 THRESHOLD = 0.42
-DOORS = np.array([[[20.0, 0.0], [25.0, 0.0]]])
+DOORS = np.array([[[20.0, 0.0], [25.0, 0.0], [22.5, 1.0]]])
 SECOND_US = 1_000_000
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from detection.detector import Detections
+from detection.looks import SIZE
 from detection.tracker import track
 
 NOBODY = Detections.none()
@@ -93,3 +94,36 @@ def test_times_must_increase():
     with pytest.raises(ValueError, match="increase"):
         track(np.array([0, 0]), [NOBODY, NOBODY], fps=10)
     assert track(np.zeros(0, np.int64), [], fps=10) == []
+
+
+def looks(*levels: int) -> np.ndarray:
+    """People who are all of one brightness, each their own."""
+    rows = np.zeros((len(levels), 9, 8), np.uint8)
+    for row, level in enumerate(levels):
+        rows[row, :, level] = 255
+    return rows.reshape(len(levels), SIZE)
+
+
+@pytest.mark.parametrize("score", [0.9, 0.2])
+def test_a_track_does_not_pass_to_another_person_in_the_same_place(score):
+    """Someone steps out of sight, and another one stands there: also where only a weak detection says so."""
+    detections = [people(100)] * 10 + [people(108, score=score)] * 5
+    seen = [looks(1)] * 10 + [looks(6)] * 5
+    assert numbers(track(times(15), detections, fps=10)) == [1], "boxes alone can't tell"
+    expected = [1, 2] if score > 0.25 else [-1, 1]
+    assert numbers(track(times(15), detections, fps=10, looks=seen)) == expected
+    assert numbers(track(times(15), detections, fps=10, looks=[looks(1)] * 15)) == [1]
+
+
+def test_two_people_who_pass_each_other_keep_their_numbers_by_their_looks():
+    ways = [(100 + 12 * i, 340 - 12 * i) for i in range(21)]
+    hidden = {9, 10, 11}
+    detections = [people(*way) if i not in hidden else people(way[0]) for i, way in enumerate(ways)]
+    seen = [looks(1, 6) if i not in hidden else looks(1) for i in range(21)]
+    found = track(times(21), detections, fps=10, looks=seen)
+    assert all(frame.tolist() == [1, 2][: len(frame)] for frame in found)
+
+
+def test_looks_of_other_detections_are_refused():
+    with pytest.raises(ValueError, match="looks must be given for every detection"):
+        track(times(1), [people(100)], fps=10, looks=[looks(1, 2)])

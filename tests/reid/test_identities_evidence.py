@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from reid.agglomeration import Edges, Grouping
 from reid.appearance import Appearance, fitted
 from reid.floor_agreement import Density, FloorModel, at_once, in_sequence, in_slots
-from reid.identities import Samples, Tracklets
-from reid.lifetimes import far_from_doors
+from reid.identities import Samples, Tracklets, number_people, well_seen
+from reid.lifetimes import NEVER, RETURN_ODDS, UNSEEN_PASSAGE_ODDS, far_from_doors, lifetimes_of
 from reid.neighbours import look_alike_pairs
 
 SECOND = 1_000_000
+DOOR = np.array([[[8.0, 1.0], [10.0, 1.0], [9.0, 2.0]]])
 
 
-def brute_force(evidence: np.ndarray, forbidden: np.ndarray) -> list[set[int]]:
-    """Average linkage with cannot-links, one best pair at a time."""
+def brute_force(evidence: np.ndarray, forbidden: np.ndarray, share: np.ndarray) -> list[set[int]]:
+    """Weighted average linkage with cannot-links, one best pair at a time."""
+    weight = np.outer(share, share)
     groups = [{i} for i in range(len(evidence))]
     while True:
         best = (0.0, -1, -1)
@@ -24,7 +28,8 @@ def brute_force(evidence: np.ndarray, forbidden: np.ndarray) -> list[set[int]]:
             for b in range(a + 1, len(groups)):
                 rows, columns = list(groups[a]), list(groups[b])
                 if not forbidden[np.ix_(rows, columns)].any():
-                    best = max(best, (float(evidence[np.ix_(rows, columns)].mean()), a, b))
+                    pairs = np.ix_(rows, columns)
+                    best = max(best, (float(np.average(evidence[pairs], weights=weight[pairs])), a, b))
         if best[0] <= 0:
             return groups
         groups[best[1]] |= groups.pop(best[2])
@@ -38,12 +43,15 @@ def test_rounds_give_what_one_merge_at_a_time_gives(seed):
     evidence = (evidence + evidence.T) / 2
     forbidden = rng.random((count, count)) < 0.05
     forbidden |= forbidden.T
+    share = rng.uniform(0.05, 1, count)
     first, second = np.triu_indices(count, 1)
-    ones, zeros = np.ones(len(first)), np.zeros(len(first))
-    edges = Edges(first, second, evidence[first, second], ones, zeros, zeros, forbidden[first, second])
-    group = Grouping(np.zeros((count, 0)), np.zeros(count), edges, Appearance(0.5, 10)).join()
+    pairs, zeros = share[first] * share[second], np.zeros(len(first))
+    edges = Edges(first, second, pairs * evidence[first, second], pairs, zeros, zeros, forbidden[first, second])
+    group = Grouping(
+        np.zeros((count, 0)), np.zeros(count), share, np.ones(count, bool), edges, Appearance(0.5, 10)
+    ).join()
     found = {frozenset(np.flatnonzero(group == name).tolist()) for name in np.unique(group)}
-    assert found == {frozenset(members) for members in brute_force(evidence, forbidden)}
+    assert found == {frozenset(members) for members in brute_force(evidence, forbidden, share)}
 
 
 def test_poor_pictures_need_less_likeness():
@@ -99,9 +107,79 @@ def test_a_gap_is_bridged_by_a_walk_not_by_a_leap():
 
 
 def test_far_from_doors():
-    doors = np.array([[[8.0, 1.0], [10.0, 1.0]]])
-    far = far_from_doors(np.array([[9.0, 0.5], [9.0, 4.0], [9.0, 9.0], [np.nan, np.nan]]), doors)
+    far = far_from_doors(np.array([[9.0, 0.5], [9.0, 4.0], [9.0, 9.0], [np.nan, np.nan]]), DOOR)
     assert far.tolist() == [0.0, 0.5, 1.0, 0.0]
+
+
+def walks(*ways: tuple[float, float, int, int]) -> tuple[Tracklets, Samples]:
+    """Tracklets by the door at x = 9, each from depth to depth (metres inside) between two seconds."""
+    samples = paths(*((9.0, y, start, end) for y, _, start, end in ways))
+    share = np.concatenate([np.linspace(0, 1, count) for count in np.bincount(samples.tracklet)])
+    last = np.array([y for _, y, _, _ in ways])[samples.tracklet]
+    samples = replace(samples, y_m=1 + samples.y_m + share * (last - samples.y_m))
+    start, end = (np.array([way[side] for way in ways]) * SECOND for side in (2, 3))
+    count = len(ways)
+    none = np.zeros((count, 0), np.float32)
+    return Tracklets(np.full(count, "a"), np.arange(count), start, end, none, np.zeros(count)), samples
+
+
+def test_who_comes_in_was_not_inside_before_and_who_left_is_gone():
+    inside, comes, leaves, later, back = (
+        (5, 6, 0, 20),
+        (-1, 4, 30, 40),
+        (4, -1, 50, 60),
+        (5, 6, 70, 90),
+        (-1, 4, 65, 75),
+    )
+    tracklets, samples = walks(inside, comes, leaves, later, back)
+    seen = lifetimes_of(tracklets, samples, DOOR)
+    assert (seen.in_us < NEVER).tolist() == [False, True, False, False, True]
+    assert (seen.out_us > -NEVER).tolist() == [False, False, True, False, False]
+    first, second = np.array([0, 1, 0, 2, 2, 1]), np.array([1, 2, 2, 3, 4, 3])
+    assert seen.against_passage(first, second).tolist() == [
+        UNSEEN_PASSAGE_ODDS,  # inside before coming in: left unseen, and came back
+        0,  # came in, went out
+        0,
+        UNSEEN_PASSAGE_ODDS,  # inside after having left
+        RETURN_ODDS,  # left, and was seen to come back
+        0,
+    ]
+    assert (seen.against_passage(second, first) == seen.against_passage(first, second)).all()
+    together = seen.merged(np.array([2]), np.array([4]))
+    assert together.against_passage(np.array([2]), np.array([3]))[0] == 0, "came back, and is inside later"
+
+
+def test_heads_behind_a_shelf_join_whom_they_follow_and_not_one_another():
+    """Three heads look alike. Two of them go on, in place, as people who are seen well."""
+    first, second = np.triu_indices(5, 1)
+    evidence = np.full(len(first), -2.0)
+    for one, other, value in ((0, 1, 3.0), (1, 2, 3.0), (0, 2, 3.0), (0, 3, 2.5), (1, 4, 2.5), (3, 4, -9.0)):
+        evidence[(first == one) & (second == other)] = value
+    good = np.array([False, False, False, True, True])
+    ones, zeros, never = np.ones(len(first)), np.zeros(len(first)), np.zeros(len(first), bool)
+    edges = Edges(first, second, evidence, ones, zeros, zeros, never)
+    nothing = np.zeros((5, 0))
+    group = Grouping(nothing, np.zeros(5), np.ones(5), good, edges, Appearance(0.5, 10)).join()
+    assert group[0] == group[3] and group[1] == group[4] and group[0] != group[1]
+    group = Grouping(nothing, np.zeros(5), np.ones(5), np.ones(5, bool), edges, Appearance(0.5, 10)).join()
+    assert group[0] == group[1] == group[2], "were they seen well, they would be one"
+
+
+def test_who_was_never_seen_well_counts_after_ten_times_as_long():
+    tracklets, _ = walks((5, 5, 0, 4), (5, 5, 10, 14), (5, 5, 20, 60), (5, 5, 70, 71))
+    good = np.array([True, False, False, True])
+    assert number_people(np.arange(4), tracklets, good, 3.0).tolist() == [1, -1, 2, -1]
+
+
+def test_good_pictures_are_those_of_the_site():
+    def tracklets(*quality: float) -> Tracklets:
+        none = np.zeros(len(quality), np.int64)
+        return Tracklets(np.full(len(quality), "a"), none, none, none, none[:, None], np.array(quality))
+
+    clear, small = (0.1, 0.3, 0.5, 0.6, 0.7), (0.01, 0.02, 0.03, 0.04, 0.05)
+    assert well_seen(tracklets(*clear), np.ones(5)).tolist() == [False, False, True, True, True]
+    assert well_seen(tracklets(*small), np.ones(5)).tolist() == [False, False, False, False, True]
+    assert well_seen(tracklets(*clear), np.zeros(5)).all(), "no pictures at all: places decide"
 
 
 def test_neighbours_find_the_alike_pairs_that_all_pairs_hold():
