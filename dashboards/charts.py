@@ -44,6 +44,16 @@ def day_axis(figure: go.Figure, clock: DayClock, low: float, high: float, title:
     )
 
 
+def date_axis(figure: go.Figure, first: pd.Timestamp, last: pd.Timestamp, most: int, form: str = "%d %b") -> None:
+    """Write days on the x axis, each at most once, however few they are."""
+    days = pd.date_range(first, last)
+    places = days[:: -(-len(days) // most)]
+    air = pd.Timedelta(hours=14 if len(days) > 4 else 60)  # a single day is no bar from wall to wall
+    figure.update_xaxes(
+        range=[days[0] - air, days[-1] + air], tickvals=places, ticktext=[day.strftime(form) for day in places]
+    )
+
+
 def heat_grid(
     values: pd.DataFrame,
     unit: str,

@@ -29,7 +29,7 @@ PARTIES = (
 )
 CONVERSION = (
     "**Conversion**: transactions of the tills per shopper who came in, by hour. People buy some time after they came "
-    "in, so an hour by itself may be above 100 %; the day's is the quotient of the sums."
+    "in, so an hour by itself may be above 100%; the day's is the quotient of the sums."
 )
 COVERAGE = (
     "**Coverage**: seconds the cameras saw, of the seconds they should have seen. What was not seen is left out, "
@@ -55,6 +55,10 @@ HEAT = (
 )
 FLOWS = "**Flows**: people who go from one zone straight to the next; repeats within a zone are joined."
 CONFIDENCE = "**Identity confidence**: how sure the join of a camera track to a person is, from 0 to 1."
+STAGES = (
+    "Stages: seconds by the clock, from the plan to the day in the lake. The time on video is shared among decoding, "
+    "detection and description as the machines spent theirs on it."
+)
 COMPARISONS = {
     "weekday": "the same weekday a week before",
     "week": "the mean of the 7 days before",
@@ -62,10 +66,12 @@ COMPARISONS = {
 }
 STAFF = "Staff are people the store's staff rule recognises. They are left out unless they are switched on."
 ANOMALY = (
-    "**Unusual days**: footfall compared with the store's other days of the same weekday; a day is marked when it lies "
-    "more than 3.5 robust deviations (median absolute deviation) or 40 % away, or when coverage is under 95 %."
+    "**Unusual days**: footfall against the median of the store's other days of the same weekday, eight weeks to "
+    "either side and at least three that were well covered. A day is marked when it lies more than 40% away, or more "
+    "than 15% and 3.5 robust deviations (1.4826 times the median absolute deviation), or when less than 95% of it was "
+    "seen."
 )
-TWO_WAYS = (
+SEVERAL_WAYS = (
     "People inside, mean of a quarter of an hour: as those who came in less those who went out at the entrances, "
     "beginning anew every day; from the first to the last sign of each person; and, while the day's positions are "
     "kept, as those who are in sight on the floor. A difference that stays means people were missed at an entrance; "
@@ -78,7 +84,7 @@ AUDIT = (
 )
 ACCURACY = (
     "**Accuracy**: 1 less the sum of the lake's errors over the people counted by a person; ways in and out, and "
-    "quarter-hours, are taken apart, so that errors do not cancel out. The 95 % interval comes from drawing the "
+    "quarter-hours, are taken apart, so that errors do not cancel out. The 95% interval comes from drawing the "
     "quarter-hours anew (bootstrap): few of them give a wide one. **Lake over people**: all that the lake counted over "
     "all that people did."
 )

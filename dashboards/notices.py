@@ -28,14 +28,15 @@ def announce(view: View, available: list[date]) -> None:
         worst = float(low["coverage"].min())
         what = "this day was" if view.scope.first == view.scope.last else f"{len(low)} of {len(runs)} days were"
         st.warning(
-            f"Only part of what happened {'' if len(low) == 1 else 'on some days '}was seen: {what} covered under 95 % "
+            f"Only part of what happened {'' if len(low) == 1 else 'on some days '}was seen: {what} covered under 95% "
             f"({worst:.1%} at worst). Counts leave the missing time out; they do not estimate it. "
             "The page *Data quality* shows which camera and when.",
             icon=":material/videocam_off:",
         )
     problems = [text for texts in runs["problems"] for text in texts]
     if problems:
-        with st.expander(f"{len(problems)} problem(s) told by the processing", icon=":material/report:"):
+        many = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        with st.expander(f"{many} told by the processing", icon=":material/report:"):
             st.markdown("\n".join(f"- {text}" for text in problems[:50]))
 
 

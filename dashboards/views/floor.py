@@ -173,7 +173,7 @@ def _flows(view: View) -> None:
                 ygap=2,
                 text=share.round(0).astype(int).to_numpy(),
                 texttemplate="%{text}",
-                hovertemplate="%{y} → %{x}: %{z:.0f} % of those who leave %{y}<extra></extra>",
+                hovertemplate="%{y} → %{x}: %{z:.0f}% of those who leave %{y}<extra></extra>",
                 colorbar={"title": {"text": "% of the row", "side": "right"}, "thickness": 12},
             )
         )
@@ -253,7 +253,8 @@ def _tracks(view: View) -> None:
         _without_positions(view)
         return
     figure = plan.empty_plan(view.store, _plan_height(view))
-    plan.add_zone_outlines(figure, view.store)
+    plan.add_zone_outlines(figure, view.store, labels=False)
+    plan.add_zone_names(figure, view.store)
     people = ways["person_id"].drop_duplicates()
     plan_layers.add_ways(figure, ways[ways["person_id"].isin(people.head(MOST_TRACKS))], view.store.timezone)
     st.plotly_chart(figure, key="tracks", config={"displayModeBar": False}, alt="Ways of people on the floor")
@@ -278,12 +279,13 @@ def _paths(view: View) -> None:
     st.dataframe(
         table,
         hide_index=True,
-        height=455,
+        height=40 + 46 * len(table),
+        row_height=46,  # a long way takes two lines
         key="paths.table",
         column_config={
-            "Way": st.column_config.TextColumn(width="large"),
-            "People": st.column_config.ProgressColumn(format="%d", max_value=int(table["People"].max()), width="small"),
-            "Share": st.column_config.NumberColumn(help="Of all people with a visit.", format="%.1f %%", width="small"),
+            "Way": st.column_config.TextColumn(width=410),
+            "People": st.column_config.NumberColumn(format="localized", width=62),
+            "Share": st.column_config.NumberColumn(help="Of all people with a visit.", format="%.1f%%", width=62),
         },
     )
     downloads("paths", table, view)

@@ -96,7 +96,7 @@ def test_a_link_with_nonsense_opens_the_default(page: Open) -> None:
 
 def test_low_coverage_is_said_above_the_numbers(page: Open) -> None:
     test = page("today", store="plateau", day="2025-03-12")
-    assert "under 95 %" in test.warning[0].value
+    assert "under 95%" in test.warning[0].value
     figure = chart(test, "occupancy")
     assert any(shape["fillcolor"].startswith("rgba(213,94,0") for shape in figure["layout"]["shapes"])
 
@@ -160,7 +160,7 @@ def test_quality_lists_gaps_on_the_stores_clock(page: Open) -> None:
     test = page("quality", store="plateau")
     gaps = next(one.value for one in test.dataframe if "Reason" in one.value.columns)
     assert gaps.loc[0, ["Camera", "From", "To", "Minutes"]].tolist() == ["west", "13:10:00", "15:25:00", 135.0]
-    assert metrics(test)["Days under 95 %"] == "1 of 8"
+    assert metrics(test)["Days under 95%"] == "1 of 8"
 
 
 def test_quality_holds_two_ways_of_counting_beside_each_other(page: Open) -> None:
