@@ -105,7 +105,8 @@ def demo_lake(
 def _told() -> Iterator[None]:
     """Turn what users can mend (this project's ValueErrors, files not found) into clear lines and exit status 2.
 
-    What stopped a job under way (a full disk, another writer, a model that changed) is one clear line and status 1.
+    What stopped a job under way (a full disk, a share that went away, another writer, a model that changed) is one
+    clear line and status 1.
     """
     from flows.config import StoreConfigError
     from flows.errors import JobStopped
@@ -119,7 +120,7 @@ def _told() -> Iterator[None]:
     except (ValueError, FileNotFoundError) as error:
         err.print(str(error), soft_wrap=True, markup=False)
         raise SystemExit(2) from None
-    except JobStopped as error:
+    except (JobStopped, OSError) as error:
         err.print(str(error), soft_wrap=True, markup=False)
         raise SystemExit(1) from None
 
