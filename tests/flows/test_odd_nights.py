@@ -249,21 +249,22 @@ def test_any_folders_name_will_do(shop, name):
     assert other.run() == 0 and len(other.table("visits")) == 1
 
 
-@pytest.mark.case("sibling: square brackets in names, which the terminal takes for colours")
-def test_names_in_brackets_are_printed_as_they_are(shop, capfd):
+@pytest.mark.case("sibling: names and places in files that a terminal library takes for colours and pictures")
+def test_brackets_and_colons_are_printed_as_they_are(shop, capfd):
     folder = shop.folder / "disk [old] [" / "red]"
     folder.mkdir(parents=True)
     other = PaintedStore(folder)
-    other.data["name"] = "Shop [/b]"
+    other.data["name"] = "Shop [/b] :100:"
     other.data["zones"][0]["name"] = "[red]"
     other.clip([STANDS], 4)
     (folder / "videos" / "cam" / f"{DAY}_10-00-30.mp4").write_bytes(b"")
     assert other.run("--partial") == 0
     told = capfd.readouterr().out
-    assert f"Shop [/b], {DAY}: 1 shoppers" in told and "[red]" in told
+    assert f"Shop [/b] :100:, {DAY}: 1 shoppers" in told and "[red]" in told
     assert "problem: recordings of cam: 2025-03-14_10-00-30.mp4: read 0 %: the file is empty" in told
-    assert other.command("check", str(other.file)) == 2
-    assert str(folder) in capfd.readouterr().err
+    other.file.write_text("#\n" * 99 + "id: no id\n" + other.file.read_text().partition("\n")[2])
+    assert other.command("check", str(folder / "store.yaml")) == 2
+    assert f"{folder}/store.yaml:100: id: string should match pattern" in capfd.readouterr().err
 
 
 @pytest.mark.case("sibling: a day that has not come, or of which nothing is left")
