@@ -72,7 +72,7 @@ ANOMALY = (
     "seen."
 )
 SEVERAL_WAYS = (
-    "People inside, mean of a quarter of an hour: as those who came in less those who went out at the entrances, "
+    "People inside, mean of each step of the chart: as those who came in less those who went out at the entrances, "
     "beginning anew every day; from the first to the last sign of each person; and, while the day's positions are "
     "kept, as those who are in sight on the floor. A difference that stays means people were missed at an entrance; "
     "one that goes again, people whom no camera saw for a while."

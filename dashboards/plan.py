@@ -56,7 +56,7 @@ def empty_plan(store: StoreConfig, height: int = 460, store_file: Path | None = 
                 y=(y1 + y2) / 2,
                 text=entrance.name or entrance.id,
                 showarrow=False,
-                yshift=-12,
+                yshift=-13,
                 font={"size": 11, "color": "#FFFFFF"},
                 bgcolor=theme.VERMILION,
                 borderpad=1,

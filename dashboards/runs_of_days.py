@@ -73,6 +73,7 @@ def history(view: View, runs: pd.DataFrame) -> None:
                 x=stages["date"],
                 y=stages[stage],
                 name=stage,
+                width=charts.BAR_MS,
                 marker_color=theme.CATEGORICAL[number % 8],
                 hovertemplate=f"{stage}: %{{y:.2f}} s<extra></extra>",
             )

@@ -207,6 +207,7 @@ def _multiples(known: dict[str, StoreConfig], numbers: pd.DataFrame, unusual: pd
             x=days.index,
             y=values,
             marker_color=colours,
+            width=charts.BAR_MS,
             showlegend=False,
             **place,
             hovertemplate="%{x|%a %d %b}: %{y:,.1f}<extra></extra>"

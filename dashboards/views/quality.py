@@ -10,15 +10,13 @@ import streamlit as st
 
 from dashboards import charts, definitions, floor_queries, queries, runs_of_days, theme
 from dashboards.clock import duration
-from dashboards.day import camera_gaps, occupancy_steps
+from dashboards.day import camera_gaps, occupancy_steps, step_seconds
 from dashboards.downloads import downloads
 from dashboards.page import card, open_view
 from dashboards.view import View
 from dashboards.views import quality_coverage
 from flows.occupancy import occupancy_by_crossings, occupancy_by_places, occupancy_mean
 from flows.unusual import LOW_COVERAGE
-
-QUARTER_MIN = 15
 
 
 def render() -> None:
@@ -155,10 +153,10 @@ def _confidence(view: View) -> None:
 
 
 def occupancy_in_ways(view: View) -> pd.DataFrame:
-    """Mean people inside by quarter-hour of the view's last day: elapsed (h), by_crossings, by_signs and, where the day
-    still holds positions, by_places."""
-    day = view.scope.at(view.day)
-    footfall, steps = queries.footfall(day), occupancy_steps(view.store, day, QUARTER_MIN * 60)
+    """Mean people inside by step of the view's last day: elapsed (h, the step's middle), by_crossings, by_signs and,
+    where the day still holds positions, by_places."""
+    day, step_s = view.scope.at(view.day), step_seconds(view.on_its_last_day())
+    footfall, steps = queries.footfall(day), occupancy_steps(view.store, day, step_s)
     if footfall is None or footfall.empty or steps is None or steps.empty:
         return pd.DataFrame()
     window = view.clock.window_us
@@ -168,11 +166,12 @@ def occupancy_in_ways(view: View) -> pd.DataFrame:
     if places is not None and len(places):
         ways["by_places"] = occupancy_by_places(places, max_hidden_s=view.store.counting.max_hidden_s)
     # All are aligned to quarter-hours of the clock; a zone of time that is not has no common steps.
-    joined = steps.assign(key=steps["elapsed"].mul(60).round()).rename(columns={"mean": "by_signs"})
+    joined = steps.assign(key=steps["elapsed"].mul(3600).round()).rename(columns={"mean": "by_signs"})
     for name, way in ways.items():
-        means = occupancy_mean(way, window, QUARTER_MIN * 60)
-        key = pd.Series(view.clock.elapsed(means["bucket_start"])).mul(60).round()
+        means = occupancy_mean(way, window, step_s)
+        key = pd.Series(view.clock.elapsed(means["bucket_start"])).mul(3600).round()
         joined = joined.merge(means.assign(key=key)[["key", "mean"]].rename(columns={"mean": name}), on="key")
+    joined["elapsed"] += step_s / 7200
     return joined[["elapsed", "by_crossings", "by_signs", *([n for n in ways if n == "by_places"])]]
 
 
@@ -191,7 +190,7 @@ def _several_ways(view: View) -> None:
     ):
         if column in ways:
             figure.add_scatter(
-                x=ways["elapsed"] + QUARTER_MIN / 120,
+                x=ways["elapsed"],
                 y=ways[column],
                 name=name,
                 mode="lines" if len(ways) > 2 else "markers",
@@ -199,10 +198,10 @@ def _several_ways(view: View) -> None:
                 hovertemplate="%{y:.1f} people",
             )
     theme.style(figure, 280, hovermode="x unified")
-    low, high = float(ways["elapsed"].min()), float(ways["elapsed"].max()) + QUARTER_MIN / 60
+    low, high = view.clock.span(ways["elapsed"].to_numpy())
     charts.shade(figure, charts.closed_spans(view.clock, low, high), theme.CLOSED, "closed")
     charts.shade(figure, camera_gaps(view.on_its_last_day()), theme.GAP, "a camera was out")
-    charts.day_axis(figure, view.clock, low, high)
+    charts.day_axis(figure, view.clock, low, high, most=8)
     figure.update_yaxes(title_text="People", rangemode="tozero")
     st.plotly_chart(figure, key="twoways", config={"displayModeBar": False}, alt="Occupancy counted in several ways")
     other = "by_places" if "by_places" in ways else "by_signs"

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboards import charts, queries, theme
-from dashboards.day import camera_hours
+from dashboards.day import camera_hours, step_seconds
 from dashboards.downloads import downloads
 from dashboards.view import View
 
@@ -25,7 +25,8 @@ def by_day(view: View, cameras: pd.DataFrame) -> None:
     figure = go.Figure(
         go.Heatmap(
             z=grid.to_numpy(),
-            x=days,
+            x0=days[0],
+            dx=charts.DAY_MS,
             y=grid.index,
             colorscale=theme.SEQUENTIAL,
             zmin=min(80, float(np.nanmin(grid))),
@@ -102,8 +103,8 @@ def gaps(view: View, cameras: pd.DataFrame) -> None:
 
 def through_day(view: View) -> None:
     """Coverage of each zone through the last of the chosen days."""
-    day = view.scope.at(view.day)
-    series = queries.zone_series(day, 10)
+    minutes = 10 if step_seconds(view.on_its_last_day()) >= 600 else 1
+    series = queries.zone_series(view.scope.at(view.day), minutes)
     if series is None or series.empty:
         st.info("Nothing was observed on this day.", icon=":material/visibility_off:")
         return
@@ -121,7 +122,8 @@ def through_day(view: View) -> None:
     figure = go.Figure(
         go.Heatmap(
             z=grid.to_numpy(),
-            x=grid.columns.to_numpy(dtype=float) + 1 / 12,
+            x0=float(grid.columns[0]) + minutes / 120,
+            dx=minutes / 60,
             y=names,
             customdata=np.tile(labels, (len(names), 1)),
             colorscale=theme.SEQUENTIAL,
@@ -134,6 +136,6 @@ def through_day(view: View) -> None:
     )
     theme.style(figure, 330)
     elapsed = grid.columns.to_numpy(dtype=float)
-    charts.day_axis(figure, clock, float(elapsed.min()), float(elapsed.max()) + 1 / 6)
+    charts.day_axis(figure, clock, float(elapsed.min()), float(elapsed.max()) + minutes / 60, most=8)
     figure.update_yaxes(type="category", showgrid=False)
     st.plotly_chart(figure, key="hours", config={"displayModeBar": False}, alt="Coverage of each zone through the day")

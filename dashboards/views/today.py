@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboards import charts, definitions, plan, plan_density, queries, theme
 from dashboards.choices import choose
-from dashboards.clock import DayClock, duration, say_short, weekday_before
+from dashboards.clock import DayClock, say_short, weekday_before
 from dashboards.day import camera_gaps, headlines, occupancy_steps, step_seconds
 from dashboards.downloads import downloads
 from dashboards.lake_query import Scope
@@ -112,7 +112,7 @@ def _occupancy(view: View, before: Scope) -> None:
     figure.add_scatter(
         x=steps["elapsed"] + half,
         y=steps["mean"],
-        name=f"Mean of {duration(step_s)}",
+        name=f"Mean of {step_s // 60} min" if step_s >= 60 else f"Mean of {step_s} s",
         mode=mode,
         fill="tozeroy",
         line={"color": theme.BLUE, "width": 2.2},

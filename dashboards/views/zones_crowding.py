@@ -7,10 +7,13 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboards import theme, zone_numbers
+from dashboards.clock import say_short
 from dashboards.downloads import downloads
 from dashboards.view import View
 from flows.density import FRUIN_LEVELS, FRUIN_LIMITS
 from flows.rollup import LEVEL_COLUMNS
+
+CROWDED_DAYS = 10
 
 
 def levels(view: View) -> None:
@@ -67,7 +70,10 @@ def crowding(view: View) -> None:
             "Capacity": episodes["capacity"],
         }
     ).sort_values("Minutes", ascending=False)
-    st.caption(f"{_episodes(len(table))}, {table['Minutes'].sum():,.0f} minutes in all; larger dots lasted longer.")
+    st.caption(
+        f"{_episodes(len(table))}, {table['Minutes'].sum():,.0f} minutes in all; larger dots lasted longer."
+        + (f" Drawn: the {CROWDED_DAYS} days with the most minutes." if table["Day"].nunique() > CROWDED_DAYS else "")
+    )
     with st.expander("The episodes, the longest first", icon=":material/table_rows:"):
         st.dataframe(
             table,
@@ -87,19 +93,22 @@ def _episodes(count: int) -> str:
 
 
 def _crowded_times(view: View, episodes: pd.DataFrame, local: pd.Series) -> go.Figure:
-    """A dot an episode at its day and time on the clock, a colour a zone; the area of a dot is its length."""
+    """A dot an episode at its day and time on the clock, a colour a zone; the area of a dot is its length. Of the days
+    those with the most minutes, in order."""
     hour = local.dt.hour + local.dt.minute / 60
     minutes = episodes["seconds"] / 60
+    days = local.dt.date
+    worst = sorted(minutes.groupby(days).sum().nlargest(CROWDED_DAYS).index)
     figure = go.Figure()
     for number, zone in enumerate(view.store.zones):
-        own = (episodes["zone"] == zone.id).to_numpy()
+        own = ((episodes["zone"] == zone.id) & days.isin(worst)).to_numpy()
         if not own.any():
             continue
         name = zone.name or zone.id
         said = episodes[own].assign(minutes=minutes, clock=local.dt.strftime("%a %d %b, %H:%M"))
         figure.add_scatter(
             x=hour[own],
-            y=local[own].dt.date,
+            y=[say_short(day) for day in days[own]],
             name=name,
             mode="markers",
             marker={
@@ -114,12 +123,14 @@ def _crowded_times(view: View, episodes: pd.DataFrame, local: pd.Series) -> go.F
             hovertemplate=f"<b>{name}</b>, %{{customdata[0]}}<br>%{{customdata[1]:.1f}} min, "
             "up to %{customdata[2]} people (capacity %{customdata[3]})<extra></extra>",
         )
-    theme.style(figure, 292, showlegend=True)
+    theme.style(figure, 112 + 20 * max(len(worst), 8), showlegend=True)
+    figure.update_layout(legend_itemsizing="constant")
     places = list(range(int(hour.min()), int(hour.max()) + 2))
     labels = [f"{place % 24:02d}:00" for place in places]
     figure.update_xaxes(tickvals=places, ticktext=labels, range=[places[0] - 0.3, places[-1] + 0.3])
     figure.update_xaxes(title_text=f"Time of day, {view.store.timezone}")
-    days = pd.date_range(view.scope.first, view.scope.last)
-    half = pd.Timedelta(hours=16)
-    figure.update_yaxes(range=[days[-1] + half, days[0] - half], tickformat="%a %d %b", nticks=8)
+    names = [say_short(day) for day in worst]
+    figure.update_yaxes(
+        type="category", categoryorder="array", categoryarray=names, range=[len(names) - 0.4, -0.6], tickvals=names
+    )
     return figure
