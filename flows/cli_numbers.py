@@ -26,6 +26,9 @@ def export(
     first: FromOption = None,
     last: ToOption = None,
     timezone: Annotated[str | None, typer.Option(help="IANA zone that times are written in; else UTC")] = None,
+    least: Annotated[
+        int | None, typer.Option("--least-count", metavar="K", help="withhold counts of fewer than K people, say 5")
+    ] = None,
     lake: LakeOption = None,
 ) -> None:
     """Write tables of the lake to CSV, Excel or Parquet."""
@@ -33,7 +36,7 @@ def export(
     from flows.plan import default_lake
 
     days = {"first": day_of(first, "--from"), "last": day_of(last, "--to")}
-    rows = export(lake or default_lake(), tables, target, stores=store, timezone=timezone, **days)
+    rows = export(lake or default_lake(), tables, target, stores=store, timezone=timezone, least=least, **days)
     for name, count in rows.items():
         out.print(f"{name}: {count:,} rows", markup=False)
     out.print(f"written: {target}", markup=False, soft_wrap=True)
