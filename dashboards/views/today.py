@@ -17,7 +17,7 @@ from dashboards.page import card, open_view
 from dashboards.view import View
 from dashboards.views import today_sales
 from dashboards.zone_numbers import zone_numbers
-from flows.comparisons import footfall_by_hour
+from flows.comparisons import footfall_by_hour, within
 from flows.groups import parties_in
 
 
@@ -199,10 +199,13 @@ def _doors(view: View) -> None:
     figure.update_yaxes(title_text="Crossings (out below zero)", dtick=1 if most <= 4 else None)
     st.plotly_chart(figure, key="doors", config={"displayModeBar": False}, alt="Entrance crossings by hour")
     row = numbers.iloc[0]
+    inward = rows.loc[rows["direction"] == "in", "time"]
+    closed = int((~within(inward, view.store.open_windows(view.day))).sum())
+    outside = f" ({closed:,} outside opening hours)" if closed else ""
     st.caption(
-        f"{row['footfall']:,.0f} crossings inward{_said_of_parties(view)} by {row['visitors']:,.0f} different people; "
-        f"{row['people']:,} different people in the store's zones and doors.",
-        help=definitions.PARTIES,
+        f"{row['footfall']:,.0f} crossings inward{outside}{_said_of_parties(view)} by {row['visitors']:,.0f} different "
+        f"people; {row['people']:,} different people in the store's zones and doors.",
+        help=f"{definitions.PARTIES}\n\n{definitions.OUT_OF_HOURS}",
     )
     downloads("footfall", doors, view)
 
