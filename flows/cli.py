@@ -41,15 +41,15 @@ def run(
     ] = False,
 ) -> None:
     """Process one store-day: recorded video in, the day in the lake out."""
-    from flows.plan import default_lake, plan_store_day
+    from flows.plan import default_lake, new_lake, plan_store_day
     from flows.preflight import preflight
     from flows.progress import process_with_progress
     from flows.report import print_summary
 
-    ready = preflight(store, day_of(date), partial=partial)
-    for warning in ready.warnings:
+    ready, place = preflight(store, day_of(date), partial=partial), lake or default_lake()
+    for warning in filter(None, (*ready.warnings, new_lake(place))):
         err.print(f"warning: {warning}", soft_wrap=True, markup=False)
-    print_summary(process_with_progress(plan_store_day(ready, lake or default_lake()), err), out)
+    print_summary(process_with_progress(plan_store_day(ready, place), err), out)
 
 
 @app.command()
