@@ -27,7 +27,7 @@ def main() -> None:
     st.html(ASSETS / "style.css")
     st.logo(str(ASSETS / "logo.svg"), size="large")
     pages = [
-        st.Page(today.render, title="Today's store", icon=":material/storefront:", url_path="today", default=True),
+        st.Page(today.render, title="Today's store", icon=":material/storefront:", default=True),
         st.Page(zones.render, title="Zones", icon=":material/dashboard:", url_path="zones"),
         st.Page(floor.render, title="Floor", icon=":material/map:", url_path="floor"),
         st.Page(chain.render, title="Chain", icon=":material/stacked_line_chart:", url_path="chain"),

@@ -12,6 +12,9 @@ from dashboards import theme
 from dashboards.clock import DayClock
 
 Spans = Sequence[tuple[float, float]]
+DAY_MS = 86_400_000
+BAR_MS = 0.8 * DAY_MS
+"""Width of a day's bar: of a single one plotly can't guess it."""
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -36,11 +39,19 @@ def closed_spans(clock: DayClock, low: float, high: float) -> list[tuple[float, 
     return [(a, b) for a, b in spans if b - a > 1e-6]
 
 
-def day_axis(figure: go.Figure, clock: DayClock, low: float, high: float, title: bool = True) -> None:
-    """Write the store's wall clock on the x axis."""
-    places, labels = clock.ticks(low, high)
+def day_axis(figure: go.Figure, clock: DayClock, low: float, high: float, most: int = 14) -> None:
+    """Write the store's wall clock on the x axis, at `most` places."""
+    places, labels = clock.ticks(low, high, most)
+    figure.update_xaxes(range=[low, high], tickvals=places, ticktext=labels, tickangle=0, title_text=clock.axis_title)
+
+
+def date_axis(figure: go.Figure, first: pd.Timestamp, last: pd.Timestamp, most: int, form: str = "%d %b") -> None:
+    """Write days on the x axis, each at most once, however few they are."""
+    days = pd.date_range(first, last)
+    places = days[:: -(-len(days) // most)]
+    air = pd.Timedelta(hours=14 if len(days) > 4 else 60)  # a single day is no bar from wall to wall
     figure.update_xaxes(
-        range=[low, high], tickvals=places, ticktext=labels, title_text=clock.axis_title if title else None
+        range=[days[0] - air, days[-1] + air], tickvals=places, ticktext=[day.strftime(form) for day in places]
     )
 
 

@@ -70,10 +70,11 @@ class DayClock:
 
     def ticks(self, start: float, end: float, most: int = 14) -> tuple[list[float], list[str]]:
         """Tick places (elapsed hours) and wall-clock labels between two elapsed hours."""
-        steps = (1 / 12, 1 / 6, 0.25, 0.5, 1, 2, 3, 6) if end - start < 2 else (1, 2, 3, 6)
+        steps = (1 / 240, 1 / 60, 1 / 12, 1 / 6, 0.25, 0.5, 1, 2, 3, 6) if end - start < 2 else (1, 2, 3, 6)
         step = next((step for step in steps if (end - start) / step <= most), 6)
         places = np.arange(np.ceil(start / step - 1e-9), np.floor(end / step + 1e-9) + 1) * step
-        return places.tolist(), [self.clock(float(place)) for place in places]
+        form = "%H:%M" if step >= 1 / 60 else "%H:%M:%S"
+        return places.tolist(), [self.local(float(place)).strftime(form) for place in places]
 
     def open_hours(self) -> list[tuple[float, float]]:
         """Opening hours as elapsed hours of the day."""
@@ -81,13 +82,13 @@ class DayClock:
         return [((low - start) / HOUR_US, (high - start) / HOUR_US) for low, high in self.store.open_windows(self.day)]
 
     def span(self, *times: np.ndarray) -> tuple[float, float]:
-        """The part of the day worth drawing: opening hours and everything measured, with half an hour of air."""
+        """The part of the day worth drawing: opening hours and everything measured, with some air."""
         values = [np.asarray(part, dtype=float) for part in times if len(part)]
         known = np.concatenate([*values, *[np.array(span) for span in self.open_hours()]]) if values else np.array([])
         if not len(known):
             return 0.0, self.hours
         low, high = float(known.min()), float(known.max())
-        air = 0.5 if high - low > 2 else 0.02
+        air = 0.5 if high - low > 2 else 0.1 * (high - low)
         return max(low - air, 0.0), min(high + air, self.hours)
 
     def _local_us(self, day: date, hour: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Literal
@@ -10,14 +11,14 @@ import numpy as np
 import pandas as pd
 
 from dashboards import definitions, queries, theme
-from dashboards.clock import DayClock, duration, microseconds
+from dashboards.clock import HOUR_US, DayClock, duration, microseconds
 from dashboards.lake_query import Scope
 from dashboards.view import View
 from flows.comparisons import change, days_before, within
 from flows.config import StoreConfig
 from flows.occupancy import occupancy_by_stays, occupancy_mean
 
-STEP_MINUTES = 15
+STEP_S, STEP_MINUTES = 900, 15
 TREND_DAYS = 14
 
 
@@ -40,37 +41,39 @@ class Headline:
         return None if relative is None else f"{relative:+.0%}"
 
 
-def occupancy_steps(store: StoreConfig, scope: Scope, minutes: int) -> pd.DataFrame | None:
+def occupancy_steps(store: StoreConfig, scope: Scope, step_s: int) -> pd.DataFrame | None:
     """People in the store in steps of a day: elapsed (h, start of the step), mean, peak, coverage (0..1).
 
     From the first to the last step that was observed or lies in opening hours. Mean and peak are NaN where nothing was
-    seen. None where the lake has no such day.
+    seen; coverage is known by the minute. None where the lake has no such day.
     """
+    minutes = max(step_s // 60, 1)
     present, seen = queries.presence(scope), queries.zone_series(scope, minutes)
     if present is None or seen is None:
         return None
-    clock, step = DayClock(store, scope.last), minutes * 60_000_000
+    clock, step, known = DayClock(store, scope.last), step_s * 1_000_000, minutes * 60_000_000
     coverage = seen.groupby("time", as_index=False)["coverage"].mean()
     starts = microseconds(coverage["time"])
     if not len(starts):
         return pd.DataFrame({"elapsed": [], "mean": [], "peak": [], "coverage": []})
     inside = occupancy_by_stays(microseconds(present["first"]), microseconds(present["last"]))
-    means = occupancy_mean(inside, (int(starts.min()), int(starts.max()) + step), minutes * 60)
+    means = occupancy_mean(inside, (int(starts.min()), int(starts.max()) + known), step_s)
     frame = means.assign(start=microseconds(means["bucket_start"])).drop(columns="bucket_start")
-    frame = frame.merge(pd.DataFrame({"start": starts, "coverage": coverage["coverage"]}), how="left", on="start")
+    frame["of"] = starts.min() + (frame["start"] - starts.min()) // known * known
+    frame = frame.merge(pd.DataFrame({"of": starts, "coverage": coverage["coverage"]}), how="left", on="of")
     frame["coverage"] = frame["coverage"].fillna(0.0)
     frame.loc[frame["coverage"] <= 0, ["mean", "peak"]] = np.nan
     frame["elapsed"] = clock.elapsed(frame["start"].to_numpy())
-    shown = frame[_worth_showing(clock, frame, minutes)]
+    shown = frame[_worth_showing(clock, frame, step / HOUR_US)]
     return shown[["elapsed", "mean", "peak", "coverage"]].reset_index(drop=True)
 
 
-def _worth_showing(clock: DayClock, steps: pd.DataFrame, minutes: int) -> np.ndarray:
+def _worth_showing(clock: DayClock, steps: pd.DataFrame, hours: float) -> np.ndarray:
     """From the first to the last step that was observed or lies in opening hours: the night says nothing."""
     elapsed = steps["elapsed"].to_numpy()
     worth = steps["coverage"].to_numpy() > 0
     for start, end in clock.open_hours():
-        worth |= (elapsed + minutes / 60 > start) & (elapsed < end)
+        worth |= (elapsed + hours > start + 1e-9) & (elapsed < end - 1e-9)
     places = np.flatnonzero(worth)
     inside = np.zeros(len(worth), dtype=bool)
     if len(places):
@@ -78,13 +81,14 @@ def _worth_showing(clock: DayClock, steps: pd.DataFrame, minutes: int) -> np.nda
     return inside
 
 
-def step_minutes(view: View) -> int:
-    """Length of the steps a day is drawn in: quarter-hours for a day, minutes for a short recording."""
+def step_seconds(view: View) -> int:
+    """Length of the steps a day is drawn in: quarter-hours for a day, less for a short recording."""
     seen = queries.zone_series(view.scope, 1)
     observed = pd.Series(dtype=object) if seen is None else seen.loc[seen["coverage"] > 0, "time"]
     if not len(observed):
-        return STEP_MINUTES
-    return 1 if (observed.max() - observed.min()).total_seconds() < 7200 else STEP_MINUTES
+        return STEP_S
+    length_s = (observed.max() - observed.min()).total_seconds()
+    return STEP_S if length_s >= 7200 else 60 if length_s >= 600 else 5
 
 
 def open_density(store: StoreConfig, scope: Scope) -> dict[date, float]:
@@ -120,6 +124,45 @@ def camera_gaps(view: View) -> list[tuple[float, float]]:
         else:
             joined.append((start, end))
     return joined
+
+
+def camera_hours(store: StoreConfig, cameras: pd.DataFrame) -> pd.DataFrame:
+    """Share (0..1) of each hour of the clock that each camera saw of the opening hours, over the days of `cameras`.
+
+    Index camera, columns hour (0..23); NaN where the store is closed in that hour on all of the days.
+    """
+    names = sorted(cameras["camera"].unique())
+    expected, missing = np.zeros((2, len(names), 24))
+    dates = pd.to_datetime(cameras["date"]).dt.date
+    for day in sorted(set(dates)):
+        rows, clock = cameras[dates == day], DayClock(store, day)
+        opened = store.open_windows(clock.day)
+        of_day = _seconds_by_hour(clock, opened)
+        for camera, gaps in zip(rows["camera"], rows["gaps"], strict=True):
+            row = names.index(camera)
+            expected[row] += of_day
+            if len(gaps):
+                edges = [microseconds(pd.to_datetime(pd.Series([g[end] for g in gaps]), utc=True)) for end in _ENDS]
+                spans = list(zip(*(times.tolist() for times in edges), strict=True))
+                cut = [(max(a, low), min(b, high)) for a, b in spans for low, high in opened if a < high and b > low]
+                missing[row] += _seconds_by_hour(clock, cut)
+    with np.errstate(invalid="ignore"):
+        share = np.where(expected > 0, 1 - missing / expected, np.nan)
+    return pd.DataFrame(share, index=pd.Index(names, name="camera"), columns=range(24))
+
+
+_ENDS = ("start", "end")
+
+
+def _seconds_by_hour(clock: DayClock, spans: Sequence[tuple[int, int]]) -> np.ndarray:
+    """How much of spans (UTC microseconds) falls into each hour of the clock: seconds (24,). The hour that the clock
+    strikes twice takes both."""
+    starts = np.arange(clock.window_us[0], clock.window_us[1], HOUR_US)
+    seconds = np.zeros(len(starts))
+    for start, end in spans:
+        seconds += np.clip(np.minimum(starts + HOUR_US, end) - np.maximum(starts, start), 0, None) / 1e6
+    hours = [clock.local(number).hour for number in range(len(starts))]
+    return np.bincount(hours, weights=seconds, minlength=24)
 
 
 def headlines(view: View, comparison: str) -> list[Headline]:

@@ -29,7 +29,7 @@ PARTIES = (
 )
 CONVERSION = (
     "**Conversion**: transactions of the tills per shopper who came in, by hour. People buy some time after they came "
-    "in, so an hour by itself may be above 100 %; the day's is the quotient of the sums."
+    "in, so an hour by itself may be above 100%; the day's is the quotient of the sums."
 )
 COVERAGE = (
     "**Coverage**: seconds the cameras saw, of the seconds they should have seen. What was not seen is left out, "
@@ -54,7 +54,17 @@ HEAT = (
     "`counting.max_hidden_s`."
 )
 FLOWS = "**Flows**: people who go from one zone straight to the next; repeats within a zone are joined."
+FIRST_VISIT = (
+    "**Time to first visit**: from a person's first way in through an entrance to the first visit of the zone; median "
+    "over the people who came in and visited it."
+)
+PATHS = "**Ways**: the zones of a person in order of entry; repeats within a zone are joined."
+OUT_OF_HOURS = "Crossings outside the store's opening hours count like all others, and are told apart."
 CONFIDENCE = "**Identity confidence**: how sure the join of a camera track to a person is, from 0 to 1."
+STAGES = (
+    "Stages: seconds by the clock, from the plan to the day in the lake. The time on video is shared among decoding, "
+    "detection and description as the machines spent theirs on it."
+)
 COMPARISONS = {
     "weekday": "the same weekday a week before",
     "week": "the mean of the 7 days before",
@@ -62,11 +72,13 @@ COMPARISONS = {
 }
 STAFF = "Staff are people the store's staff rule recognises. They are left out unless they are switched on."
 ANOMALY = (
-    "**Unusual days**: footfall compared with the store's other days of the same weekday; a day is marked when it lies "
-    "more than 3.5 robust deviations (median absolute deviation) or 40 % away, or when coverage is under 95 %."
+    "**Unusual days**: footfall against the median of the store's other days of the same weekday, eight weeks to "
+    "either side and at least three that were well covered. A day is marked when it lies more than 40% away, or more "
+    "than 15% and 3.5 robust deviations (1.4826 times the median absolute deviation), or when less than 95% of it was "
+    "seen."
 )
-TWO_WAYS = (
-    "People inside, mean of a quarter of an hour: as those who came in less those who went out at the entrances, "
+SEVERAL_WAYS = (
+    "People inside, mean of each step of the chart: as those who came in less those who went out at the entrances, "
     "beginning anew every day; from the first to the last sign of each person; and, while the day's positions are "
     "kept, as those who are in sight on the floor. A difference that stays means people were missed at an entrance; "
     "one that goes again, people whom no camera saw for a while."
@@ -78,7 +90,7 @@ AUDIT = (
 )
 ACCURACY = (
     "**Accuracy**: 1 less the sum of the lake's errors over the people counted by a person; ways in and out, and "
-    "quarter-hours, are taken apart, so that errors do not cancel out. The 95 % interval comes from drawing the "
+    "quarter-hours, are taken apart, so that errors do not cancel out. The 95% interval comes from drawing the "
     "quarter-hours anew (bootstrap): few of them give a wide one. **Lake over people**: all that the lake counted over "
     "all that people did."
 )
@@ -90,3 +102,70 @@ CHECKS = (
     "identities*: confidence under 0.5. *Occupancy apart*: by crossings and by places. *Unusual footfall*: for this "
     "weekday."
 )
+
+MADE_BY: dict[str, tuple[tuple[str, str], ...]] = {
+    "People and doors": (
+        (FOOTFALL, "flows.footfall.entrance_crossings"),
+        (VISITORS, "flows.rollup.day_numbers_sql"),
+        (OUT_OF_HOURS, "flows.comparisons.within"),
+        (PARTIES, "flows.groups.find_groups"),
+        (CONVERSION, "flows.comparisons.conversion_by_hour"),
+        (STAFF, "flows.staff.roles_of"),
+    ),
+    "Occupancy and time in the store": (
+        (OCCUPANCY, "flows.zone_counts.zone_counts"),
+        (PEAK, "flows.rollup.stays_sql"),
+        (STAY, "flows.rollup.day_numbers_sql"),
+        (SEVERAL_WAYS, "flows.occupancy.occupancy_disagreement"),
+    ),
+    "Zones": (
+        (VISITS, "flows.visits.zone_visits"),
+        (UNIQUE, "flows.dwell.dwell_statistics"),
+        (PENETRATION, "flows.dwell.penetration"),
+        (DWELL, "flows.dwell.dwell_statistics"),
+        (ENGAGED, "flows.dwell.dwell_statistics"),
+        (DENSITY, "flows.density.fruin_level"),
+        (CROWDED, "flows.density.crowding_episodes"),
+        (QUEUE, "flows.queues.queue_lengths"),
+        (WAIT, "flows.queues.waiting_times"),
+    ),
+    "Floor and ways": (
+        (HEAT, "flows.heatmap.heat_map"),
+        (FLOWS, "flows.journeys.transitions"),
+        (FIRST_VISIT, "flows.journeys.time_to_first_visit"),
+        (PATHS, "flows.journeys.common_paths"),
+    ),
+    "Quality": (
+        (COVERAGE, "flows.observation.observed_share"),
+        (CONFIDENCE, "reid.identities.link_confidence"),
+        (CHECKS, "flows.day_checks.day_checks"),
+        (ANOMALY, "flows.unusual.unusual_days"),
+        (AUDIT, "flows.audit.questions"),
+        (ACCURACY, "flows.audit.accuracy"),
+        (STAGES, "flows.store_day.video_seconds"),
+    ),
+}
+"""By subject, each definition with the function whose docstring has all of it."""
+
+
+def page() -> str:
+    """docs/metrics.md: `python -m dashboards.definitions > docs/metrics.md`."""
+    lines = [
+        "# What each number means",
+        "",
+        "The words that the dashboard shows behind the question mark beside each number, with the function that makes",
+        "it; its docstring says the rest. Columns and units of tables are in [flows/schemas.py](../flows/schemas.py).",
+        "This page is written by `python -m dashboards.definitions > docs/metrics.md`.",
+    ]
+    for subject, definitions in MADE_BY.items():
+        lines += ["", f"## {subject}", ""]
+        for text, function in definitions:
+            module, name = function.rsplit(".", 1)
+            file = f"{module.replace('.', '/')}.py"
+            lines.append(f"- {text} [`{name}`](../{file})")
+    held = "; ".join(f"{name}: {text}" for name, text in COMPARISONS.items())
+    return "\n".join([*lines, "", "## Compared with", "", f"A change is held against {held}.", ""])
+
+
+if __name__ == "__main__":
+    print(page(), end="")

@@ -10,6 +10,7 @@ import streamlit as st
 
 from dashboards import queries
 from dashboards.clock import say
+from dashboards.verbatim import in_code, in_prose
 from dashboards.view import View, lake_place
 from flows.config import Problem, StoreConfig
 from flows.unusual import LOW_COVERAGE
@@ -28,15 +29,16 @@ def announce(view: View, available: list[date]) -> None:
         worst = float(low["coverage"].min())
         what = "this day was" if view.scope.first == view.scope.last else f"{len(low)} of {len(runs)} days were"
         st.warning(
-            f"Only part of what happened {'' if len(low) == 1 else 'on some days '}was seen: {what} covered under 95 % "
+            f"Only part of what happened {'' if len(low) == 1 else 'on some days '}was seen: {what} covered under 95% "
             f"({worst:.1%} at worst). Counts leave the missing time out; they do not estimate it. "
             "The page *Data quality* shows which camera and when.",
             icon=":material/videocam_off:",
         )
     problems = [text for texts in runs["problems"] for text in texts]
     if problems:
-        with st.expander(f"{len(problems)} problem(s) told by the processing", icon=":material/report:"):
-            st.markdown("\n".join(f"- {text}" for text in problems[:50]))
+        many = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        with st.expander(f"{many} told by the processing", icon=":material/report:"):
+            st.markdown("\n".join(f"- {in_prose(text)}" for text in problems[:50]))
 
 
 def _no_day(view: View, available: list[date]) -> None:
@@ -54,7 +56,7 @@ def _no_day(view: View, available: list[date]) -> None:
 def first_run(title: str, known: dict[str, StoreConfig], problems: list[Problem], days: pd.DataFrame) -> None:
     """Say the next step where there is no store or no data at all."""
     for problem in problems[:20]:
-        st.error(str(problem), icon=":material/rule:")
+        st.error(in_code(str(problem)), icon=":material/rule:")
     if not known:
         st.title(title, anchor=False)
         place = os.environ.get("AISLEFLOW_STORES", "the bundled demo")

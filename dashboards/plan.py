@@ -56,8 +56,10 @@ def empty_plan(store: StoreConfig, height: int = 460, store_file: Path | None = 
                 y=(y1 + y2) / 2,
                 text=entrance.name or entrance.id,
                 showarrow=False,
-                yshift=-11,
-                font={"size": 11, "color": theme.VERMILION},
+                yshift=-13,
+                font={"size": 11, "color": "#FFFFFF"},
+                bgcolor=theme.VERMILION,
+                borderpad=1,
             )
     bar = 5 if width > 14 else 2
     figure.add_shape(type="line", x0=0.3, x1=0.3 + bar, y0=-0.35, y1=-0.35, line={"color": theme.GREY, "width": 2})

@@ -54,12 +54,14 @@ def checks(scope: Scope) -> pd.DataFrame | None:
 
 def day_numbers(scope: Scope) -> pd.DataFrame | None:
     """The headline numbers of each store-day, from the days' manifests: store, date (timestamps), the columns of
-    `flows.rollup.day_numbers_sql`, and coverage (0..1). None where the lake has no such day."""
+    `flows.rollup.day_numbers_sql` (footfall and visitors NaN where the store has no entrance to count at), and coverage
+    (0..1). None where the lake has no such day."""
     rows = lake_files.numbers(scope.lake, scope.stores, scope.first, scope.last, scope.role_filter)
     if rows.empty:
         return None
     expected = rows["seconds_expected"].where(rows["seconds_expected"] > 0)
-    return rows.assign(coverage=(rows["seconds_seen"] / expected).clip(upper=1.0))
+    counted = rows[["footfall", "visitors"]].astype(float)
+    return rows.assign(coverage=(rows["seconds_seen"] / expected).clip(upper=1.0), **counted)
 
 
 def zone_series(scope: Scope, minutes: int) -> pd.DataFrame | None:
@@ -146,20 +148,6 @@ def visits(scope: Scope) -> pd.DataFrame | None:
         FROM {{visits}} WHERE {people_condition(scope)}
         """,
         tables=["visits"],
-    )
-
-
-def crossings(scope: Scope, zone_info: str) -> pd.DataFrame | None:
-    """Entrance crossings by entrance and local hour: store, date, entrance, hour, direction, crossings, people."""
-    return ask(
-        scope,
-        f"""
-        SELECT store, date, entrance, hour(timezone(?, time)) AS hour, direction, count(*) AS crossings,
-            count(DISTINCT person_id) AS people
-        FROM {{footfall}} WHERE {people_condition(scope)} GROUP BY ALL ORDER BY ALL
-        """,
-        zone_info,
-        tables=["footfall"],
     )
 
 

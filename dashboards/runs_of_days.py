@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboards import definitions, theme
+from dashboards import charts, definitions, theme
 from dashboards.downloads import downloads
 from dashboards.view import View
 
@@ -29,7 +29,9 @@ def models(runs: pd.DataFrame) -> None:
         return
     table = pd.DataFrame(rows).groupby(["Model", "sha256"], as_index=False)["Day"].agg(["min", "max", "count"])
     table.columns = ["Model", "sha256", "First day", "Last day", "Days"]
-    st.dataframe(table, hide_index=True, key="models.table")
+    day = st.column_config.DateColumn(format="ddd D MMM YYYY")
+    columns = {"First day": day, "Last day": day}
+    st.dataframe(table, hide_index=True, key="models.table", column_config=columns)
     if table["Model"].nunique() < len(table) or runs["config_sha256"].nunique() > 1:
         st.caption(
             f"{runs['config_sha256'].nunique()} versions of store.yaml in these days: compare across them with care."
@@ -55,12 +57,12 @@ def history(view: View, runs: pd.DataFrame) -> None:
     st.dataframe(
         table,
         hide_index=True,
-        height=320,
+        height=min(38 + 35 * len(table), 320),
         key="runs.table",
         column_config={
             "Day": st.column_config.DateColumn(format="ddd D MMM YYYY"),
             "Seconds": st.column_config.NumberColumn(format="%.1f"),
-            "Coverage": st.column_config.ProgressColumn(format="%.1f %%", max_value=100, help=definitions.COVERAGE),
+            "Coverage": st.column_config.ProgressColumn(format="%.1f%%", max_value=100, help=definitions.COVERAGE),
         },
     )
     stages = stage_seconds(runs)
@@ -71,22 +73,37 @@ def history(view: View, runs: pd.DataFrame) -> None:
                 x=stages["date"],
                 y=stages[stage],
                 name=stage,
+                width=charts.BAR_MS,
                 marker_color=theme.CATEGORICAL[number % 8],
                 hovertemplate=f"{stage}: %{{y:.2f}} s<extra></extra>",
             )
         theme.style(figure, 240, barmode="stack", hovermode="x unified")
-        figure.update_xaxes(tickformat="%a %d %b")
+        charts.date_axis(figure, stages["date"].min(), stages["date"].max(), most=8, form="%a %d %b")
         figure.update_yaxes(title_text="Seconds of processing")
         st.plotly_chart(figure, key="stages", config={"displayModeBar": False}, alt="Processing time by stage")
     downloads("runs", table, view)
 
 
 def stage_seconds(runs: pd.DataFrame) -> pd.DataFrame:
-    """Processing seconds by day and stage: date, then a column a stage."""
+    """Seconds by the clock of each day and stage: date, then a column a stage.
+
+    The parts of a stage ("video: detect" of "video") are sums over machines that worked at the same time; here they
+    share the stage's own time in proportion, so that a day's stages add up to its run.
+    """
     rows: list[dict[str, Any]] = []
     for row in runs.to_dict("records"):
         stages = row["stage_seconds"]
         pairs = stages.items() if isinstance(stages, dict) else [(item["key"], item["value"]) for item in stages]
-        rows.append({"date": pd.Timestamp(row["date"]), **dict(pairs)})
+        rows.append({"date": pd.Timestamp(row["date"]), **_shared_out(dict(pairs))})
     frame = pd.DataFrame(rows)
     return frame if len(frame.columns) > 1 else pd.DataFrame()
+
+
+def _shared_out(seconds: dict[str, float]) -> dict[str, float]:
+    found = dict(seconds)
+    for stage, spent in seconds.items():
+        parts = {name: own for name, own in seconds.items() if name.startswith(f"{stage}: ")}
+        if sum(parts.values()) > 0:
+            del found[stage]
+            found |= {name: spent * own / sum(parts.values()) for name, own in parts.items()}
+    return found

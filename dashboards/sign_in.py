@@ -8,10 +8,12 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass
+from typing import Literal
 
 import streamlit as st
 
-from dashboards.view import stores
+from dashboards.view import lake_place, stores
+from flows.find_audit import AuditLog, Entry
 from flows.users import Role, User, UsersError, read_users, sign_in, signed_in_elsewhere
 
 IDLE_S = 15 * 60
@@ -73,6 +75,7 @@ def render() -> None:
     st.caption("Only to search for a person. All other pages are open without it, and show nobody.")
     if has_provider():
         if st.user.is_logged_in:
+            _audit_once(str(st.user.get("email") or ""))
             st.warning(
                 f"{st.user.get('email')} has no right to search for people. It needs a user of that name with the role "
                 "`find` in the file of users, and an address that the provider has verified.",
@@ -90,6 +93,13 @@ def render() -> None:
     st.caption("Whoever runs aisleflow adds users with `aisleflow user add NAME`.")
 
 
+def _audit_once(email: str) -> None:
+    """A user of the provider without the role, once a browser session."""
+    if st.session_state.get("audited-as") != email:
+        st.session_state["audited-as"] = email
+        _audit(email, "refused", "signed in with the provider, has not the role find")
+
+
 def _try(name: str, password: str) -> None:
     wait = _Tries.wait(name)
     if wait > 0:
@@ -102,10 +112,22 @@ def _try(name: str, password: str) -> None:
         return
     if user is None or "find" not in user.roles:
         _Tries.failed(name)
+        _audit(name, "refused", "wrong password" if user is None else "has not the role find")
         st.error("Wrong name or password, or no right to search for people.", icon=":material/block:")
         return
+    _audit(user.name, "sign-in", "")
     st.session_state[KEY] = Session(user.name, time.time())
     st.rerun()
+
+
+def _audit(name: str, action: Literal["sign-in", "refused"], query: str) -> None:
+    """Put a sign-in into the audit of each store that is searched. A name that no user has is left out, so that
+    nobody fills the audit with inventions."""
+    if read_users().named(name) is None:
+        return
+    for store in stores()[0].values():
+        if store.find is not None:
+            AuditLog(lake_place(), store.id).append(Entry(name, action, store.find.purpose, "sign-in", query))
 
 
 class _Tries:

@@ -14,8 +14,10 @@ import streamlit as st
 from dashboards import queries, view
 from dashboards.editor import Point, Surface
 from detection.floor import FloorCalibration
-from detection.video import Recording, VideoReader
+from detection.isolated import first_frames
+from detection.video import Recording
 from flows.config import Camera, StoreConfig
+from flows.person_crops import without_heads
 from flows.recordings import find_camera_day
 from flows.stores import find_store
 
@@ -89,10 +91,13 @@ def camera_picture(store_file: str, camera_id: str, days: tuple[date, ...]) -> t
     for day in days:
         for file in find_camera_day(store, Path(store_file).parent, camera, day).files:
             middle = file.start_us if file.end_us is None else (file.start_us + file.end_us) // 2
-            reader = VideoReader(Recording(file.path, camera_id, file.start_us), 5, from_us=middle)
-            for frame in reader:
-                _, encoded = cv2.imencode(".jpg", frame.image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])
-                height, width = frame.image.shape[:2]
+            request = (Recording(file.path, camera_id, file.start_us), 5, {"from_us": middle})
+            for frame in first_frames([request]):
+                if frame is None:
+                    continue
+                shown = without_heads(store, frame.image)
+                _, encoded = cv2.imencode(".jpg", shown[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])
+                height, width = shown.shape[:2]
                 return f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode()}", (width, height)
     return None
 

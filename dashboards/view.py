@@ -26,6 +26,10 @@ class View:
     def day(self) -> date:
         return self.scope.last
 
+    def on_its_last_day(self) -> View:
+        """The same store on the last of its days."""
+        return View(self.store, self.scope.at(self.day))
+
     @property
     def clock(self) -> DayClock:
         return DayClock(self.store, self.day)

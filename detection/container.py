@@ -65,9 +65,9 @@ def probe(path: str) -> VideoInfo:
 
 def open_video(path: str) -> tuple[InputContainer, VideoStream]:
     """Open a video and its first picture stream. The caller closes the container. Raises VideoError."""
-    name = os.path.basename(path)
+    name, source = os.path.basename(path), _source(path)
     try:
-        container = av.open(_source(path), metadata_errors="ignore")
+        container = av.open(source, metadata_errors="ignore")
     except (av.FFmpegError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise VideoError(f"{name}: read 0 %: no video, or one whose index is cut off ({reason})") from None

@@ -7,6 +7,7 @@ on its standard input, and answers on its standard output in messages: a head (`
 from __future__ import annotations
 
 import base64
+import itertools
 import json
 import os
 import resource
@@ -52,7 +53,7 @@ def _read(request: dict, answers: _Answers) -> None:
     done = threading.Event()
     threading.Thread(target=_tell_alive, args=(reader, answers, done), daemon=True).start()
     try:
-        for frame in reader:
+        for frame in itertools.islice(reader, request.get("most")):
             answers.frame(frame.time_us, frame.image)
     finally:
         done.set()

@@ -13,6 +13,16 @@ BLOCKS = 4
 MARGIN = 0.1
 
 
+def coarse(image: np.ndarray, width: int) -> np.ndarray:
+    """A picture, uint8 RGB (H, W, 3), of the same size with the detail of one that is `width` pixels wide: whole, for
+    where nobody is to be known and nobody may be missed."""
+    height, full = image.shape[:2]
+    if full <= width:
+        return image
+    small = cv2.resize(image, (width, max(round(height * width / full), 1)), interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, (full, height), interpolation=cv2.INTER_LINEAR)
+
+
 def blur_heads(image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Copy of uint8 RGB (H, W, 3) in which the head of each box (N, 4) xyxy is `BLOCKS` blocks wide and smoothed.
 

@@ -1,8 +1,8 @@
 """Recordings and uploads decoded in a process of their own, which may die or hang without taking the job along.
 
-`IsolatedReader` gives what `detection.video.VideoReader` gives, `probe` what `detection.container.probe` does,
-`decode_picture` what `detection.guarded_picture.decode_picture` does. A file
-that kills the decoder (or makes it stand still for `STALL_S`) is a file that could be read up to there: the report
+`IsolatedReader` gives what `detection.video.VideoReader` gives, `first_frames` one frame of each of many,
+`probe` what `detection.container.probe` does, `decode_picture` what `detection.guarded_picture.decode_picture` does. A
+file that kills the decoder (or makes it stand still for `STALL_S`) is a file that could be read up to there: the report
 says so, and the missing time is a gap. What comes from the other process is checked before it is used: it may have
 been taken over by the file that it read.
 """
@@ -18,7 +18,7 @@ import select
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,31 @@ class IsolatedReader:
             problems=(problem,),
             timestamps="container",
         )
+
+
+def first_frames(requests: Iterable[tuple[Recording, float, dict[str, Any]]]) -> Iterator[Frame | None]:
+    """The first frame of each request (the arguments of `IsolatedReader`), None where there is none to be had.
+
+    One process decodes them all; where a file kills it, the next request gets another one.
+    """
+    child: _Child | None = None
+    try:
+        for recording, sample_fps, options in requests:
+            child = child or _Child("read")
+            asked = {"recording": asdict(recording), "options": {"sample_fps": sample_fps, **options}, "most": 1}
+            frame = None
+            try:
+                child.ask(asked)
+                while (answer := child.answer())[0] not in (REPORT, ERROR):
+                    if answer[0] == FRAME:
+                        frame = Frame(answer[1], answer[2])
+            except DecoderDied:
+                child.close()
+                child = None
+            yield frame
+    finally:
+        if child is not None:
+            child.close()
 
 
 def probe(path: str) -> VideoInfo:

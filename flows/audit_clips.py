@@ -10,7 +10,9 @@ from pathlib import Path
 import av
 import numpy as np
 
-from detection.video import Recording, VideoReader
+from detection.heads import coarse
+from detection.isolated import IsolatedReader
+from detection.video import Recording
 from flows.audit import AuditError, Question
 from flows.config import StoreConfig
 from flows.places import SECOND_US
@@ -18,10 +20,13 @@ from flows.recordings import find_camera_day
 
 FPS = 5
 WIDTH = 640
+DETAIL = 320
+"""Pixels that are left across the picture: enough to count people, too few to know one, detected or not."""
 
 
 def write_clip(config: StoreConfig, store_file: Path, question: Question, target: Path) -> Path:
-    """Write a question's clip: H.264, 640 pixels wide, 5 pictures a second, black where nothing was recorded.
+    """Write a question's clip: H.264, 640 pixels wide, 5 pictures a second, black where nothing was recorded. It is as
+    coarse as if it were half as wide, so that nobody's face can be told.
 
     It is made anew rather than cut out, since few browsers play what recorders write. Whoever calls it removes it.
 
@@ -50,7 +55,7 @@ def _encode(files, question: Question, assumed_fps: float, target: Path) -> None
         stream.pix_fmt, stream.width, stream.height = "yuv420p", WIDTH, 0
         at = -1
         for file in files:
-            reader = VideoReader(
+            reader = IsolatedReader(
                 Recording(file.path, question.camera, file.start_us),
                 FPS,
                 from_us=question.start_us,
@@ -73,6 +78,7 @@ def _encode(files, question: Question, assumed_fps: float, target: Path) -> None
 
 
 def _mux(video, stream, image: np.ndarray, number: int) -> None:
-    picture = av.VideoFrame.from_ndarray(image, format="rgb24").reformat(WIDTH, stream.height, "yuv420p")
+    nobody = coarse(image, DETAIL)
+    picture = av.VideoFrame.from_ndarray(nobody, format="rgb24").reformat(WIDTH, stream.height, "yuv420p")
     picture.pts, picture.time_base = number, Fraction(1, FPS)
     video.mux(stream.encode(picture))

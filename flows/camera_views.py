@@ -13,7 +13,8 @@ from PIL import Image
 
 from detection.camera_view import View, is_blind, median_view, movement, sharpness, small_grey
 from detection.floor import FloorCalibration
-from detection.video import Recording, VideoReader
+from detection.isolated import first_frames
+from detection.video import Recording
 from flows.chunks import Chunk
 from flows.config import StoreConfig
 from flows.lake import Lake
@@ -47,18 +48,15 @@ def look_at(camera: str, chunks: Sequence[Chunk], windows: Sequence[Span]) -> Ca
     spans = spans or [(chunk, chunk.from_us, chunk.to_us or chunk.from_us + SECOND_US) for chunk in chunks]
     lengths = np.array([end - start for _, start, end in spans], float)
     edges = np.concatenate([[0.0], np.cumsum(lengths)])
-    times: list[int] = []
-    pictures: list[np.ndarray] = []
+    requests = []
     for at in (np.arange(SAMPLES) + 0.5) / SAMPLES * edges[-1]:
         number = min(int(np.searchsorted(edges, at, "right")) - 1, len(spans) - 1)
         chunk, start, _ = spans[number]
-        reader = VideoReader(
-            Recording(chunk.path, camera, chunk.start_us),
-            chunk.sampling_fps,
-            from_us=int(start + at - edges[number]),
-            assumed_fps=chunk.assumed_fps,
-        )
-        frame = next(iter(reader), None)
+        options = {"from_us": int(start + at - edges[number]), "assumed_fps": chunk.assumed_fps}
+        requests.append((Recording(chunk.path, camera, chunk.start_us), chunk.sampling_fps, options))
+    times: list[int] = []
+    pictures: list[np.ndarray] = []
+    for frame in first_frames(requests):
         if frame is not None and (not pictures or small_grey(frame.image).shape == pictures[0].shape):
             times.append(frame.time_us)
             pictures.append(small_grey(frame.image))

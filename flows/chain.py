@@ -20,6 +20,7 @@ from prefect.states import Completed, Failed
 from flows.config import StoreConfigError
 from flows.due import DueDay, due_days
 from flows.lake import Lake
+from flows.metrics_file import write_chain_metrics
 from flows.plan import default_lake
 from flows.stores import store_files
 
@@ -50,6 +51,7 @@ async def chain_day(
     due, rows = await asyncio.to_thread(_look, place, stores, first, last)
     logger.info("%d store-days are due", len(due))
     rows += await asyncio.gather(*(_process(day, place, stores, deployment, poll_s) for day in due))
+    write_chain_metrics(rows)
     await acreate_table_artifact(rows or [_row("all", "", "nothing is due", "done")], key=REPORT_KEY)
     failed = [f"{row['store']} {row['day']}: {row['message']}" for row in rows if row["state"] != "done"]
     if failed:

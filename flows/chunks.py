@@ -34,7 +34,7 @@ from flows.day_secrets import DaySecret
 from flows.errors import JobStopped
 from flows.lake_files import open_files
 from flows.lake_layout import not_written
-from flows.recordings import CameraDay, RecordedFile, content_of
+from flows.recordings import CameraDay, RecordedFile, check_still_there, content_of
 from flows.stages import Stages
 from reid.embedder import Embedder, load_embedder
 from reid.rotation import rotate
@@ -187,8 +187,8 @@ def process_chunk(
 ) -> str:
     """Process a chunk and return the path or URL of its file in `folder`; one that is there is returned as it is.
 
-    The file appears whole or not at all. Raises ModelChanged where a model file is not the planned one, LakeError where
-    the file can't be written.
+    The file appears whole or not at all. Raises ModelChanged where a model file is not the planned one, RecordingLost
+    where the recording went away under way, LakeError where the file can't be written.
     """
     files = open_files(folder)
     target = files.address(chunk.file_name)
@@ -223,6 +223,8 @@ def process_chunk(
             progress(chunk.camera, frames[-1].time_us)
     table.embed(selector.finish(), last=True)
     table.stages.lap("embed")
+    if reader.report.problems:
+        check_still_there(chunk.path, chunk.content)
     content = io.BytesIO()
     pq.write_table(table.table(reader), content)
     try:

@@ -41,15 +41,15 @@ def run(
     ] = False,
 ) -> None:
     """Process one store-day: recorded video in, the day in the lake out."""
-    from flows.plan import default_lake, plan_store_day
+    from flows.plan import default_lake, new_lake, plan_store_day
     from flows.preflight import preflight
     from flows.progress import process_with_progress
     from flows.report import print_summary
 
-    ready = preflight(store, day_of(date), partial=partial)
-    for warning in ready.warnings:
+    ready, place = preflight(store, day_of(date), partial=partial), lake or default_lake()
+    for warning in filter(None, (*ready.warnings, new_lake(place))):
         err.print(f"warning: {warning}", soft_wrap=True, markup=False)
-    print_summary(process_with_progress(plan_store_day(ready, lake or default_lake()), err), out)
+    print_summary(process_with_progress(plan_store_day(ready, place), err), out)
 
 
 @app.command()
@@ -105,7 +105,8 @@ def demo_lake(
 def _told() -> Iterator[None]:
     """Turn what users can mend (this project's ValueErrors, files not found) into clear lines and exit status 2.
 
-    What stopped a job under way (a full disk, another writer, a model that changed) is one clear line and status 1.
+    What stopped a job under way (a full disk, a share that went away, another writer, a model that changed) is one
+    clear line and status 1.
     """
     from flows.config import StoreConfigError
     from flows.errors import JobStopped
@@ -119,7 +120,7 @@ def _told() -> Iterator[None]:
     except (ValueError, FileNotFoundError) as error:
         err.print(str(error), soft_wrap=True, markup=False)
         raise SystemExit(2) from None
-    except JobStopped as error:
+    except (JobStopped, OSError) as error:
         err.print(str(error), soft_wrap=True, markup=False)
         raise SystemExit(1) from None
 

@@ -17,6 +17,11 @@ numbers = typer.Typer()
 FromOption = Annotated[str | None, typer.Option("--from", metavar="YYYY-MM-DD", help="first local day; else all")]
 ToOption = Annotated[str | None, typer.Option("--to", metavar="YYYY-MM-DD", help="last local day; else all")]
 
+AUDIT_PROTOCOL = (
+    "ways in and out of entrances and zones in drawn quarter-hours, against a person who counted the same camera's"
+    " video; whole line or zone at any distance, at the store's own sampling rate"
+)
+
 
 @numbers.command()
 def export(
@@ -26,6 +31,9 @@ def export(
     first: FromOption = None,
     last: ToOption = None,
     timezone: Annotated[str | None, typer.Option(help="IANA zone that times are written in; else UTC")] = None,
+    least: Annotated[
+        int | None, typer.Option("--least-count", metavar="K", help="withhold counts of fewer than K people, say 5")
+    ] = None,
     lake: LakeOption = None,
 ) -> None:
     """Write tables of the lake to CSV, Excel or Parquet."""
@@ -33,7 +41,7 @@ def export(
     from flows.plan import default_lake
 
     days = {"first": day_of(first, "--from"), "last": day_of(last, "--to")}
-    rows = export(lake or default_lake(), tables, target, stores=store, timezone=timezone, **days)
+    rows = export(lake or default_lake(), tables, target, stores=store, timezone=timezone, least=least, **days)
     for name, count in rows.items():
         out.print(f"{name}: {count:,} rows", markup=False)
     out.print(f"written: {target}", markup=False, soft_wrap=True)
@@ -64,7 +72,8 @@ def audit(
     asked = list(islice((q for q in every if (q.day, q.start_us, q.target) not in done), quarters))
     result = asdict(accuracy(answered))
     if json_output:
-        print(json.dumps(result | {"ask": [asdict(q) | {"day": q.day.isoformat()} for q in asked]}))
+        ask = [asdict(q) | {"day": q.day.isoformat()} for q in asked]
+        print(json.dumps({"protocol": AUDIT_PROTOCOL} | result | {"ask": ask}))
     else:
         _print_audit(result)
         for question in asked:
@@ -90,9 +99,5 @@ def _print_audit(result: dict) -> None:
         return
     interval = "" if result["low"] is None else f" (95 % interval {result['low']:.1%} to {result['high']:.1%})"
     out.print(f"{result['quarters']} quarter-hours, {result['people']} crossings counted by a person")
-    out.print(
-        "protocol: ways in and out of entrances and zones in drawn quarter-hours, against a person who counted the same"
-        " camera's video; whole line or zone at any distance, at the store's own sampling rate",
-        soft_wrap=True,
-    )
+    out.print(f"protocol: {AUDIT_PROTOCOL}", soft_wrap=True)
     out.print(f"accuracy {result['accuracy']:.1%}{interval}; the lake counts {result['ratio']:.2f} of what people do")

@@ -9,7 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+# What is printed are names and places in files, which rich would make pictures of: store.yaml:100: ends in an emoji.
+out = Console(highlight=False, emoji=False)
+err = Console(stderr=True, highlight=False, emoji=False)
 
 StoreFile = Annotated[Path, typer.Argument(metavar="STORE.yaml", help="the store's configuration")]
 LakeOption = Annotated[str | None, typer.Option("--lake", help="lake folder or URL; else AISLEFLOW_LAKE, else ./lake")]

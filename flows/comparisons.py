@@ -60,14 +60,6 @@ def _microseconds(moment: datetime) -> int:
     return (moment.astimezone(UTC) - EPOCH) // timedelta(microseconds=1)
 
 
-def day_length_note(day: date, zone: ZoneInfo) -> str | None:
-    """A sentence for days that have not got 24 hours; None for all others."""
-    hours = len(local_hours(day, zone))
-    if hours == 24:
-        return None
-    return f"{day} has {hours} hours: the clocks go {'forward' if hours < 24 else 'back'}"
-
-
 def count_by_hour(times: pd.Series, hours: pd.DataFrame) -> np.ndarray:
     """How many of `times` fall into each row of `local_hours`: int64 (H,)."""
     starts = microseconds(hours["start"])

@@ -26,6 +26,7 @@ from flows.yaml_lines import YamlLines, read_yaml
 
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")]
 Point = tuple[float, float]
+PLAN_PICTURES = (".png", ".jpg", ".jpeg", ".webp")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MICROSECOND = timedelta(microseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=ZoneInfo("UTC"))
@@ -55,6 +56,13 @@ class Fixture(Section):
     _polygon = field_validator("polygon")(check_polygon)
 
 
+def check_path(path: str) -> str:
+    """The path, if it stays where it says: a relative one below the folder of store.yaml; else ValueError."""
+    if ".." in re.split(r"[/\\]", path):
+        raise ValueError("leaves its folder by ..: write a path below the folder of store.yaml, or an absolute one")
+    return path
+
+
 class Floor(Section):
     """The shop floor."""
 
@@ -62,6 +70,17 @@ class Floor(Section):
     depth_m: float = Field(title="Depth", description="metres, south to north", gt=0, le=2000)
     plan: str | None = Field(None, title="Plan", description="picture of the floor, path beside store.yaml")
     fixtures: tuple[Fixture, ...] = Field((), title="Fixtures")
+
+    @field_validator("plan")
+    @classmethod
+    def _beside(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        if Path(value).is_absolute() or "://" in value:
+            raise ValueError("must lie beside store.yaml: the dashboard shows it to everybody")
+        if Path(value).suffix.lower() not in PLAN_PICTURES:
+            raise ValueError(f"must be a picture: {', '.join(PLAN_PICTURES)}")
+        return check_path(value)
 
 
 class Recordings(Section):
@@ -90,7 +109,7 @@ class Recordings(Section):
         unknown = set(re.findall(r"{([^}]*)}", value)) - {"camera"}
         if unknown:
             raise ValueError(f"knows only {{camera}}, not {{{', '.join(sorted(unknown))}}}; dates are %Y-%m-%d")
-        return value
+        return check_path(value)
 
     @field_validator("clock")
     @classmethod
@@ -280,6 +299,8 @@ class Sales(Section):
     path: str = Field(
         title="Path", description="beside store.yaml or absolute, with %Y, %m and %d: sales/%Y-%m-%d.csv", min_length=1
     )
+
+    _path = field_validator("path")(check_path)
 
 
 class StoreConfig(Section):

@@ -107,7 +107,8 @@ def _coverage(tables: Tables) -> Iterator[Check]:
     for camera in tables["runs"].to_pylist()[-1]["cameras"]:
         if camera["seconds_expected"]:
             share = 1 - min(camera["seconds_missing"] / camera["seconds_expected"], 1.0)
-            said = f"saw {share:.1%} of the opening hours, {len(camera['gaps'])} gaps"
+            gaps = len(camera["gaps"])
+            said = f"saw {share:.1%} of the opening hours, {gaps} gap{'s' * (gaps != 1)}"
             yield Check("coverage", share, LOW_COVERAGE, "share", share < LOW_COVERAGE, said, camera["camera"])
 
 

@@ -43,25 +43,6 @@ def occupancy_steps(visits: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def time_in_levels(visits: pd.DataFrame, zones: Sequence[Zone], observed_s: dict[str, float]) -> pd.DataFrame:
-    """Seconds that each zone with an area spent in each Fruin level, by the exact number of people at each moment.
-
-    `observed_s`: seconds in which the zone was observed; the time without visits is level A. Returns zone, level,
-    seconds.
-    """
-    steps = occupancy_steps(visits)
-    lengths = (microseconds(steps["end"]) - microseconds(steps["start"])) / SECOND_US
-    rows = []
-    for zone in zones:
-        if zone.area_m2:
-            own = (steps["zone"] == zone.id).to_numpy() & (steps["people"] > 0).to_numpy()
-            levels = fruin_level(steps["people"].to_numpy()[own] / zone.area_m2)
-            seconds = {level: float(lengths[own][levels == level].sum()) for level in FRUIN_LEVELS}
-            seconds["A"] += max(0.0, observed_s.get(zone.id, 0.0) - float(lengths[own].sum()))
-            rows += [(zone.id, level, value) for level, value in seconds.items()]
-    return pd.DataFrame(rows, columns=["zone", "level", "seconds"])
-
-
 def crowding_episodes(visits: pd.DataFrame, zones: Sequence[Zone], *, at_least_s: float = 30.0) -> pd.DataFrame:
     """Times in which a zone held more people than its capacity, without interruption, for `at_least_s` seconds.
 

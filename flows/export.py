@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from flows.lake import Lake
 from flows.schemas import TABLES
+from flows.suppression import check_suppression, suppress_small_counts
 
 FORMATS = {"csv": "text/csv", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"}
 FORMATS["parquet"] = "application/vnd.apache.parquet"
@@ -38,6 +39,7 @@ def export(
     first: date | None = None,
     last: date | None = None,
     timezone: str | None = None,
+    least: int | None = None,
 ) -> dict[str, int]:
     """Write tables of the lake to one file, whose ending says the format.
 
@@ -51,13 +53,17 @@ def export(
         stores: None: all.
         first, last: local days, both included; None: from the first, to the last there is.
         timezone: IANA name that times are written in; None: UTC. Parquet keeps UTC, with its zone.
+        least: withhold counts of fewer people (flows.suppression); None: none are.
 
     Returns:
         Rows written by table.
 
     Raises:
         ExportError: unknown table, format or time zone, nothing there to export, or more rows than a sheet holds.
+        ValueError: `least` with a table whose rows are single people.
     """
+    if least is not None:
+        check_suppression(tables, least)
     path = Path(target)
     ending = path.suffix.lstrip(".").lower()
     _check(tables, ending, timezone)
@@ -69,6 +75,11 @@ def export(
         )
     wanted = sorted({day.date for day in days})
     found = {name: source.read(name, stores, wanted) for name in tables}
+    if least is not None:
+        found = {
+            name: pa.Table.from_pandas(suppress_small_counts(name, table.to_pandas(), least), preserve_index=False)
+            for name, table in found.items()
+        }
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:

@@ -198,15 +198,16 @@ def child_probability(height_m: np.ndarray, sigma_m: np.ndarray) -> np.ndarray:
 
 def _allowed(day: SearchDay, query: Query, filters: Filters) -> np.ndarray:
     """Which tracklets (N,) the filters let through. Who was answered about is not listed again."""
-    rows = day.tracklets
-    keep = np.ones(len(rows), bool)
+    rows = day.columns
+    keep = np.ones(len(day.tracklets), bool)
     if filters.cameras:
-        keep &= rows["camera"].isin(filters.cameras).to_numpy()
+        names, places = day.cameras
+        keep &= np.array([name in filters.cameras for name in names], bool)[places]
     if filters.since_us is not None:
-        keep &= rows["end_us"].to_numpy() >= filters.since_us
+        keep &= rows["end_us"] >= filters.since_us
     if filters.until_us is not None:
-        keep &= rows["start_us"].to_numpy() <= filters.until_us
-    height, sigma = rows["height_m"].to_numpy(), rows["height_sigma_m"].to_numpy()
+        keep &= rows["start_us"] <= filters.until_us
+    height, sigma = rows["height_m"], rows["height_sigma_m"]
     if filters.heights_m is not None:
         low, high = filters.heights_m
         keep &= ~((height + 2 * sigma < low) | (height - 2 * sigma > high))  # an unknown height may be any
@@ -216,7 +217,7 @@ def _allowed(day: SearchDay, query: Query, filters: Filters) -> np.ndarray:
     for name in (*query.confirmed, *query.rejected):
         row = day.row_of(name.camera, name.track_id) if name.day == day.day else None
         if row is not None:
-            person = rows["person_id"].to_numpy()
+            person = rows["person_id"]
             keep &= (person != person[row]) | (person == 0)
             keep[row] = False
     return keep
@@ -230,9 +231,9 @@ def _weighed(
     for garment, name in enumerate((query.upper, query.lower)):
         if name is not None:
             odds = odds + _colour_odds(day.colours[:, garment], colour_index(name))[rows]
-    tracklets = day.tracklets.iloc[rows]
-    height = tracklets["height_m"].to_numpy()
-    child = child_probability(height, tracklets["height_sigma_m"].to_numpy())
+    tracklets = {name: values[rows] for name, values in day.columns.items()}
+    height = tracklets["height_m"]
+    child = child_probability(height, tracklets["height_sigma_m"])
     if query.age is not None:
         likely = child if query.age == "child" else 1 - child
         odds = odds + np.nan_to_num(np.log((likely + LEAST_SHARE) / (1 - likely + LEAST_SHARE)))

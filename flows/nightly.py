@@ -24,7 +24,7 @@ from flows.camera_progress import CameraProgress
 from flows.chunks import SECOND, Chunk, ModelChanged, process_chunk
 from flows.config import DetectorChoice, ReidChoice
 from flows.errors import JobStopped
-from flows.plan import Plan, default_lake, plan_store_day
+from flows.plan import Plan, default_lake, new_lake, plan_store_day
 from flows.preflight import preflight
 from flows.report import day_report, headline, zone_rows
 from flows.store_day import finish_store_day
@@ -64,9 +64,10 @@ def store_day(
     logger = get_run_logger()
     runner = ChunkRunner(task_runner, chunks_at_once, dask_address, chunk_resources or {})
     ready = preflight(find_store(store, stores), date, partial=True)
-    for warning in ready.warnings:
+    place = lake or default_lake()
+    for warning in filter(None, (*ready.warnings, new_lake(place))):
         logger.warning("%s", warning)
-    plan = plan_store_day(ready, lake or default_lake())
+    plan = plan_store_day(ready, place)
     logger.info("%s %s: %d chunks of %d cameras", plan.config.id, plan.day, len(plan.chunks), len(plan.config.cameras))
     return finish_task(plan, process_chunks(plan, runner))
 

@@ -11,9 +11,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from detection.crops import box_iou, cut_out
-from detection.heads import blur_heads
+from detection.detector import DetectorError, DetectorNotFound
+from detection.heads import blur_heads, coarse
 from detection.isolated import IsolatedReader
 from detection.video import Recording
+from flows.chunks import detector_of
 from flows.config import Camera, StoreConfig
 from flows.find import TrackletName
 from flows.lake import Lake
@@ -22,6 +24,8 @@ from flows.places import SECOND_US, microseconds
 from flows.recordings import find_camera_day
 
 BORDER_PX = 4.0
+COARSE = 160
+"""Width in pixels whose detail is left of a picture that nobody was looked for in."""
 CROP_MARGIN = 0.08
 SAME_BOX_IOU = 0.5
 BOXES = ["x1", "y1", "x2", "y2"]
@@ -144,6 +148,15 @@ def picture_at(
         raise NoPicture(f"{camera.id}: no picture at that time: {'; '.join(reader.report.problems)}")
     size = np.array(frame.image.shape[1::-1])
     return frame.image, np.tile(size / np.array(camera.image_size or size, float), 2)
+
+
+def without_heads(config: StoreConfig, picture: np.ndarray) -> np.ndarray:
+    """A camera's picture, uint8 RGB, for everybody's eyes: the heads that the store's detector finds are blurred; where
+    the detector can't be loaded, all of it."""
+    try:
+        return blur_heads(picture, detector_of(config.detector).detect([picture])[0].boxes)
+    except (DetectorNotFound, DetectorError):
+        return coarse(picture, COARSE)
 
 
 def camera_of(config: StoreConfig, name: str) -> Camera:

@@ -12,6 +12,7 @@ from datetime import date
 from flows.chunks import Chunk, cut_camera_day
 from flows.config import StoreConfig
 from flows.day_secrets import DaySecret, make_secret
+from flows.lake import Lake
 from flows.preflight import Preflight
 
 
@@ -41,6 +42,14 @@ class Plan:
 def default_lake() -> str:
     """The lake that commands and flows use where none is given."""
     return os.environ.get("AISLEFLOW_LAKE", "lake")
+
+
+def new_lake(lake: str) -> str | None:
+    """What to tell where a lake holds no day yet: below a mount point whose share is away, a second one would begin."""
+    place = Lake(lake)
+    if place.stores():
+        return None
+    return f"{place.root} holds no day yet: a new lake begins there. If it should hold some, is its share mounted?"
 
 
 def plan_store_day(ready: Preflight, lake: str) -> Plan:

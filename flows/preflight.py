@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -47,7 +47,8 @@ def preflight(
     stamps = file_stamps(config, file.parent, day)
     found = tuple(find_camera_day(config, file.parent, camera, day) for camera in config.cameras)
     missing = list(_recording_problems(config, file, day, found))
-    fatal = missing if not partial or not any(camera_day.files for camera_day in found) else []
+    others = any(camera_day.files for camera_day in found)
+    fatal = [] if partial and others else [_with_way_on(problem) for problem in missing] if others else missing
     unseen = _told(file, unseen_zones(config))
     problems = [*problems, *fatal, *(unseen if strict else [])]
     problems += [*_picture_size_problems(config, file, found), *_model_problems(config, file)]
@@ -72,6 +73,10 @@ def _recording_problems(config: StoreConfig, file: Path, day: date, found: tuple
         if not camera_day.files and not camera_day.problems:
             expected = describe_template(config, file.parent, camera, day)
             yield Problem(str(file), f"recordings of {camera.id}", f"none for {day}; expected {expected}", at)
+
+
+def _with_way_on(problem: Problem) -> Problem:
+    return replace(problem, message=f"{problem.message}; aisleflow run --partial goes on without it")
 
 
 def _odd_recordings(file: Path, found: tuple[CameraDay, ...]) -> Iterator[Problem]:

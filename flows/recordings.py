@@ -18,6 +18,7 @@ import fsspec
 from detection.isolated import probe
 from detection.video import VideoError, VideoInfo
 from flows.config import EPOCH, MICROSECOND, Camera, StoreConfig
+from flows.errors import JobStopped
 from flows.recorder_clock import in_second_hour, overlaps
 
 _CODES = {"%Y": r"\d{4}"} | dict.fromkeys(("%m", "%d", "%H", "%M", "%S"), r"\d{2}") | {"%f": r"\d{1,6}"}
@@ -82,8 +83,38 @@ def content_of(path: str) -> str:
 @lru_cache(maxsize=100_000)
 def _hash(path: str, stamp: str) -> str:
     """Hash of a file's bytes; remembered while its time and size stay the same."""
-    with open(path, "rb") as file:
+    return _read_hash(path)
+
+
+def _read_hash(path: str) -> str:
+    with fsspec.open(path, "rb") if "://" in path else open(path, "rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
+
+
+class RecordingLost(JobStopped):
+    """A recording can't be read any more, or is another than the job was planned with."""
+
+
+def check_still_there(path: str, content: str) -> None:
+    """Read a recording of that content (`content_of`) through once more. Raises RecordingLost where that fails.
+
+    What is missing in a damaged file is missing for good; what a share that went away did not give must be asked for
+    again, and not be kept as a hole in the day.
+    """
+    try:
+        read = _read_hash(path)
+        same = content == (content_of(path) if "://" in path else read)
+    except OSError as error:
+        raise RecordingLost(_lost(path, f"can't be read any more ({error.strerror or error})")) from error
+    if not same:
+        raise RecordingLost(_lost(path, "was written anew while it was being read"))
+
+
+def _lost(path: str, what: str) -> str:
+    return (
+        f"{path} {what}. What was read of it is not kept, and the day in the lake is as it was; see to the share or the"
+        " copying, and run again"
+    )
 
 
 def _stamp(info: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from flows.chunks import embedder_of
@@ -52,7 +53,7 @@ def headline(summary: DaySummary) -> str:
     """The day in one line; with how much of it was seen, where that is not nearly all."""
     people = f"{summary.people} shoppers" + (f" and {summary.staff} staff" if summary.staff else "")
     if summary.footfall_in is None:
-        return f"{people}; footfall is absent: no entrance is configured{_partly(summary)}"
+        return f"{people}{_partly(summary)}; footfall is absent: no entrance is configured"
     return f"{people}; {summary.footfall_in} came in, {summary.footfall_out} went out{_partly(summary)}"
 
 
@@ -92,26 +93,27 @@ def day_report(summary: DaySummary) -> str:
 
 def print_summary(summary: DaySummary, console: Console) -> None:
     """The day on a terminal."""
-    console.print(f"[bold]{summary.name}, {summary.day}[/bold]: {headline(summary)}")
+    console.print(f"[bold]{escape(summary.name)}, {summary.day}[/bold]: {headline(summary)}", soft_wrap=True)
     table = Table(*ZONE_COLUMNS)
     for column in table.columns[1:]:
         column.justify = "right"
     for row in zone_rows(summary):
-        table.add_row(*row.values())
+        table.add_row(*map(escape, row.values()))
     if summary.zones:
         console.print(table)
     for line in camera_lines(summary):
         console.print(line)
     for problem in summary.problems:
-        console.print(f"[yellow]problem:[/yellow] {problem}")
-    console.print(f"models: {', '.join(f'{name} ({sha256[:8]})' for name, sha256 in summary.models)}")
+        console.print(f"[yellow]problem:[/yellow] {escape(problem)}", soft_wrap=True)
+    models = ", ".join(f"{name} ({sha256[:8]})" for name, sha256 in summary.models)
+    console.print(f"models: {models}", soft_wrap=True, markup=False)
     console.print("time: " + ", ".join(f"{stage} {seconds:.1f} s" for stage, seconds in summary.stage_seconds.items()))
 
 
 def print_check(ready: Preflight, console: Console) -> None:
     """What preflight found, for someone who sets a store up."""
     config = ready.config
-    console.print(f"[bold]{config.name}[/bold] ({config.id}), {ready.day}: ready")
+    console.print(f"[bold]{escape(config.name)}[/bold] ({config.id}), {ready.day}: ready")
     for camera, found in zip(config.cameras, ready.found, strict=True):
         fit = camera.floor_calibration
         placed = (
@@ -122,11 +124,12 @@ def print_check(ready: Preflight, console: Console) -> None:
         seconds = sum(((file.end_us or file.start_us) - file.start_us) / 1e6 for file in found.files)
         console.print(f"{camera.id}: {len(found.files)} recordings, {seconds:,.0f} s; {placed}")
     for warning in ready.warnings:
-        console.print(f"[yellow]warning:[/yellow] {warning}")
+        console.print(f"[yellow]warning:[/yellow] {escape(str(warning))}", soft_wrap=True)
     for note in ready.advice:
-        console.print(f"[yellow]note:[/yellow] {note}", soft_wrap=True)
-    console.print(f"detector {config.detector.model}: present")
-    console.print(f"re-identification {config.reid.model}: present; {_same_person(config)}", soft_wrap=True)
+        console.print(f"[yellow]note:[/yellow] {escape(str(note))}", soft_wrap=True)
+    console.print(f"detector {config.detector.model}: present", soft_wrap=True, markup=False)
+    present = f"re-identification {config.reid.model}: present; {_same_person(config)}"
+    console.print(present, soft_wrap=True, markup=False)
 
 
 def _same_person(config: StoreConfig) -> str:

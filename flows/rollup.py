@@ -126,7 +126,8 @@ def zone_quarters(zone_counts: pa.Table) -> pa.Table:
 def day_numbers(tables: Mapping[str, pa.Table]) -> dict[str, dict[str, Any]]:
     """By role filter the headline numbers of one store-day (`day_numbers_sql`); empty for a day that has no run.
 
-    `footfall` and `visits` may be missing: the store has no entrances, or no zones.
+    `footfall` and `visits` may be missing: the store has no entrances (its footfall and visitors are not known: None),
+    or no zones.
     """
     if not len(tables.get("runs", ())):
         return {}
@@ -138,5 +139,7 @@ def day_numbers(tables: Mapping[str, pa.Table]) -> dict[str, dict[str, Any]]:
         for role_filter in ROLE_FILTERS:
             sql = day_numbers_sql(visits, footfall, runs, people_condition(role_filter))
             row = database.sql(sql).to_arrow_table().to_pylist()[0]
+            if "footfall" not in tables:
+                row |= {"footfall": None, "visitors": None}
             found[role_filter] = {name: value for name, value in row.items() if name not in ("store", "date")}
     return found

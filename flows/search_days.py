@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,17 @@ class SearchDay:
     secret: bytes
     read_embeddings: Callable[[], np.ndarray]
 
+    @cached_property
+    def columns(self) -> dict[str, np.ndarray]:
+        """The tracklets' columns, taken out of the table once: a search asks for them on every day."""
+        return {str(name): self.tracklets[name].to_numpy() for name in self.tracklets}
+
+    @cached_property
+    def cameras(self) -> tuple[list[str], np.ndarray]:
+        """Names of the cameras, and the place (N,) of each tracklet's among them."""
+        places, names = pd.factorize(self.tracklets["camera"])
+        return list(map(str, names)), places
+
     def turned(self, embedding: np.ndarray) -> np.ndarray:
         """A plain embedding (D,) as the day's are."""
         return rotate(embedding[None], self.secret)[0]
@@ -57,7 +69,10 @@ class SearchDay:
 
     def row_of(self, camera: str, track_id: int) -> int | None:
         """The row of a tracklet, or None."""
-        rows = np.flatnonzero((self.tracklets["camera"] == camera) & (self.tracklets["track_id"] == track_id))
+        names, places = self.cameras
+        if camera not in names:
+            return None
+        rows = np.flatnonzero((self.columns["track_id"] == track_id) & (places == names.index(camera)))
         return int(rows[0]) if len(rows) else None
 
 

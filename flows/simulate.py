@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from flows.comparisons import sales_file
 from flows.config import StoreConfig, load_store
 from flows.footfall import entrance_crossings
 from flows.lake import Lake
@@ -32,6 +33,7 @@ from flows.places import entrances_of, zones_of
 from flows.schemas import from_columns
 from flows.simulated_people import SAMPLE_S, SECOND_US, STAFF_SAMPLE_S, sample, shoppers, staff
 from flows.simulated_stores import SIMULATED_STORES, SimulatedStore, write_store_files
+from flows.simulated_tills import write_sales
 from flows.simulated_tracks import camera_tables
 from flows.visits import zone_visits
 from flows.zone_counts import zone_counts
@@ -66,7 +68,8 @@ def demo_lake(
     last: date = LAST_DAY,
     shops: Sequence[SimulatedStore] = SIMULATED_STORES,
 ) -> DemoLake:
-    """Simulate three shops from `first` to `last` into `path`/lake, with their store.yaml files in `path`/stores.
+    """Simulate three shops from `first` to `last` into `path`/lake, with their store.yaml files, and the sales of those
+    that have a till, in `path`/stores.
 
     The same seed and days give the same rows. Days that are there already are replaced.
     """
@@ -81,6 +84,9 @@ def demo_lake(
             if tables:
                 lake.write_day(config.id, day, tables)
                 written += 1
+                if config.sales is not None:
+                    random = np.random.default_rng([seed, day.toordinal()])
+                    write_sales(sales_file(file, config.sales.path, day), tables["visits"], config.zone_info, random)
     return DemoLake(folder / "lake", folder / "stores", written)
 
 

@@ -21,7 +21,8 @@ PIXELS_PER_METRE = 100  # of the ceiling cameras, which look straight down
 
 @dataclass(frozen=True)
 class SimulatedStore:
-    """A shop and how busy it is. Lengths in metres; `visitors` is the mean on an ordinary weekday."""
+    """A shop and how busy it is. Lengths in metres; `visitors` is the mean on an ordinary weekday; only a shop
+    with a till tells its sales."""
 
     id: str
     name: str
@@ -33,6 +34,7 @@ class SimulatedStore:
     saturday: tuple[str, str]
     sunday: tuple[str, str] | None
     visitors: int
+    has_till: bool
 
     @cached_property
     def aisle_boxes(self) -> list[Box]:
@@ -78,6 +80,7 @@ class SimulatedStore:
         hours["saturday"] = [f"{self.saturday[0]}-{self.saturday[1]}"]
         if self.sunday:
             hours["sunday"] = [f"{self.sunday[0]}-{self.sunday[1]}"]
+        till = {"sales": {"path": "sales/%Y-%m-%d.csv"}} if self.has_till else {}
         return {
             "id": self.id,
             "name": self.name,
@@ -98,6 +101,7 @@ class SimulatedStore:
                     "inside": _pair((self.width_m - 2.4, 1.6)),
                 }
             ],
+            **till,
         }
 
     def _fixtures(self) -> list[dict[str, Any]]:
@@ -135,15 +139,15 @@ def _pair(point: tuple[float, float]) -> list[float]:
 SIMULATED_STORES = (
     SimulatedStore(
         "plateau", "Plateau Market, Montréal", "America/Montreal", 18, 11, 5,
-        ("08:00", "21:00"), ("08:00", "18:00"), ("10:00", "17:00"), 520,
+        ("08:00", "21:00"), ("08:00", "18:00"), ("10:00", "17:00"), 520, True,
     ),
     SimulatedStore(
         "kiez", "Kiezladen, Berlin", "Europe/Berlin", 12, 9, 3,
-        ("08:00", "20:00"), ("08:00", "20:00"), None, 340,
+        ("08:00", "20:00"), ("08:00", "20:00"), None, 340, False,
     ),
     SimulatedStore(
         "baixa", "Mercado Baixa, Lisboa", "Europe/Lisbon", 16, 10, 4,
-        ("09:00", "21:00"), ("09:00", "21:00"), ("09:00", "14:00"), 430,
+        ("09:00", "21:00"), ("09:00", "21:00"), ("09:00", "14:00"), 430, True,
     ),
 )  # fmt: skip
 

@@ -22,6 +22,7 @@ from flows.day_tables import day_tables, people_of
 from flows.due import remember_recordings
 from flows.errors import JobStopped
 from flows.lake import Lake
+from flows.metrics_file import write_day_metrics
 from flows.plan import Plan
 from flows.run_record import run_record, with_problems
 from flows.schemas import conform, empty
@@ -90,4 +91,6 @@ def finish_store_day(plan: Plan, files: Sequence[str]) -> DaySummary:
     absent = {} if config.entrances else {"footfall": "no entrance is configured"}
     Lake(plan.lake).write_day(config.id, plan.day, ready, absent)
     remember_recordings(Lake(plan.lake), config.id, plan.day, plan.stamps)
-    return summarise(config, plan.day, {"footfall": empty("footfall")} | ready, roles)
+    summary = summarise(config, plan.day, {"footfall": empty("footfall")} | ready, roles)
+    write_day_metrics(summary, config.zone_info)
+    return summary

@@ -14,13 +14,13 @@ COLUMNS = ["store", "date", "weekday", "footfall", "usual", "change", "coverage"
 def unusual_days(numbers: pd.DataFrame) -> pd.DataFrame:
     """Store-days whose footfall or coverage stands out, the strongest first.
 
-    `usual` is the median footfall of the store's other days of the same weekday that were covered to 95 %, at least
-    three of them. A day stands out when its footfall is more than 40 % away from that, or more than 15 % and more than
+    `usual` is the median footfall of the store's other days of the same weekday that were covered to 95%, at least
+    three of them. A day stands out when its footfall is more than 40% away from that, or more than 15% and more than
     3.5 robust deviations (1.4826 times the median absolute deviation, but never less than the square root of the
-    usual, which is chance alone); or when less than 95 % of it was seen.
+    usual, which is chance alone); or when less than 95% of it was seen.
 
     Args:
-        numbers: store, date, footfall, coverage; a row a store-day.
+        numbers: store, date, footfall (NaN: not known), coverage; a row a store-day.
 
     Returns:
         store, date, weekday (0: Monday), footfall, usual, change (relative; NaN: unknown), coverage, why, strength.
@@ -31,7 +31,7 @@ def unusual_days(numbers: pd.DataFrame) -> pd.DataFrame:
     usual, spread = np.full(len(numbers), np.nan), np.full(len(numbers), np.nan)
     group = pd.factorize(numbers["store"])[0] * 7 + weekday
     for rows in (np.flatnonzero(group == number) for number in np.unique(group)):
-        usual[rows], spread[rows] = _of_others(footfall[rows], ~low[rows])
+        usual[rows], spread[rows] = _of_others(footfall[rows], ~low[rows] & ~np.isnan(footfall[rows]))
     with np.errstate(divide="ignore", invalid="ignore"):
         change = np.where(usual > 0, (footfall - usual) / usual, np.nan)
         far = np.abs(footfall - usual) > DEVIATIONS * np.maximum(spread, np.sqrt(usual))

@@ -149,14 +149,14 @@ def _accuracy(answered: pd.DataFrame) -> None:
             ),
             hide_index=True,
             key="audit.crowding",
-            column_config={"Accuracy": st.column_config.NumberColumn(format="%.1f %%", help=definitions.ACCURACY)},
+            column_config={"Accuracy": st.column_config.NumberColumn(format="%.1f%%", help=definitions.ACCURACY)},
         )
 
 
 def _interval(low: float | None, high: float | None, unit: str) -> str | None:
     if low is None or high is None:
         return None
-    return f"95 %: {low:.1%} to {high:.1%}" if unit == "%" else f"95 %: {low:.2f} to {high:.2f}"
+    return f"95%: {low:.1%} to {high:.1%}" if unit == "%" else f"95%: {low:.2f} to {high:.2f}"
 
 
 def _said_of(found: Accuracy) -> str:

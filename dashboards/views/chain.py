@@ -28,6 +28,7 @@ MEASURES = {
 
 
 STORES_SHOWN = 12
+USUAL_DAYS = 56  # eight of each weekday, before and after the chosen days, say what is usual
 
 
 def render() -> None:
@@ -40,12 +41,12 @@ def render() -> None:
     if bool(numbers["simulated"].any()):
         which = ", ".join(known[store].name for store in sorted(numbers.loc[numbers["simulated"], "store"].unique()))
         st.badge(f"Simulated data: the people of {which} are invented", icon=":material/science:", color="violet")
-    unusual = unusual_days(numbers)
+    unusual = chain_unusual(scope)
     with card("Unusual first", definitions.ANOMALY):
         _unusual(known, unusual)
     shown = _stores_shown(numbers, unusual)
     own = numbers[numbers["store"].isin(shown)]
-    _cards(known, own, unusual)
+    _cards(known, own, chain_numbers(scope.last_days(14)), unusual)
     with card("Day by day", MEASURES[measure][1]):
         _multiples(known, own, unusual, measure)
     save_buttons("chain", numbers.drop(columns="simulated"), f"chain_{numbers['date'].min():%Y-%m-%d}")
@@ -78,7 +79,9 @@ def _head() -> tuple[dict[str, StoreConfig], Scope, str]:
     remember("from", span[0].isoformat())
     remember("day", span[1].isoformat())
     stores = tuple(sorted(set(days["store"])))
-    subtitle.caption(f"{len(stores)} stores · {say(span[0], year=False)} to {say(span[1])} · days are each store's own")
+    many = "1 store" if len(stores) == 1 else f"{len(stores)} stores"
+    first_day = "" if span[0] == span[1] else f"{say(span[0], year=span[0].year != span[1].year)} to "
+    subtitle.caption(f"{many} · {first_day}{say(span[1])} · days are each store's own")
     return known, Scope(view.lake_place(), stores, *span), measure
 
 
@@ -86,6 +89,14 @@ def chain_numbers(scope: Scope) -> pd.DataFrame:
     """A row a store-day: the headline numbers with coverage and simulated, oldest first."""
     numbers = queries.day_numbers(scope)
     return pd.DataFrame() if numbers is None else numbers.sort_values(["store", "date"], ignore_index=True)
+
+
+def chain_unusual(scope: Scope) -> pd.DataFrame:
+    """The unusual ones of the chosen days, held against the days around them, too: a single day can stand out."""
+    around = timedelta(days=USUAL_DAYS)
+    found = unusual_days(chain_numbers(scope.at(scope.first - around, scope.last + around)))
+    chosen = found["date"].between(pd.Timestamp(scope.first), pd.Timestamp(scope.last))
+    return found[chosen].reset_index(drop=True)
 
 
 def _stores_shown(numbers: pd.DataFrame, unusual: pd.DataFrame) -> list[str]:
@@ -102,28 +113,30 @@ def _stores_shown(numbers: pd.DataFrame, unusual: pd.DataFrame) -> list[str]:
     return stores[start : start + STORES_SHOWN]
 
 
-def _cards(known: dict[str, StoreConfig], numbers: pd.DataFrame, unusual: pd.DataFrame) -> None:
-    last = numbers["date"].max()
+def _cards(
+    known: dict[str, StoreConfig], numbers: pd.DataFrame, fortnight: pd.DataFrame, unusual: pd.DataFrame
+) -> None:
+    """A card a store: its last 7 days against the 7 before (whatever days are chosen), and the chosen days' course."""
+    last = fortnight["date"].max()
     stores = list(numbers["store"].unique())
     for start in range(0, len(stores), 4):
         for cell, store in zip(
             st.columns(max(min(len(stores), 4), 3), gap="small"), stores[start : start + 4], strict=False
         ):
-            days = numbers[numbers["store"] == store].sort_values("date")
-            week, before = (
-                days[(days["date"] > last - pd.Timedelta(days=a)) & (days["date"] <= last - pd.Timedelta(days=b))]
-                for a, b in ((7, 0), (14, 7))
-            )
-            total, old = int(week["footfall"].sum()), int(before["footfall"].sum())
+            own = fortnight[fortnight["store"] == store]
+            is_late = own["date"] > last - pd.Timedelta(days=7)
+            week, before = own[is_late], own[~is_late]
+            course = numbers.loc[numbers["store"] == store, "footfall"].dropna().tolist()
+            total, old = (part["footfall"].sum(min_count=1) for part in (week, before))
             comparable = old > 0 and set(week["date"].dt.dayofweek) == set(before["date"].dt.dayofweek)
             cell.metric(
                 known[store].name,
-                f"{total:,}",
+                f"{total:,.0f}" if total == total else "not counted",
                 f"{(total - old) / old:+.0%}" if comparable else None,
                 delta_color="off",
                 delta_description="vs the 7 days before" if comparable else None,
                 border=True,
-                chart_data=days["footfall"].tolist() if len(days) > 2 else None,
+                chart_data=course if len(course) > 2 else None,
                 chart_type="bar",
                 help=f"Footfall of the 7 days to {say_short(last.date())}. {definitions.FOOTFALL}",
             )
@@ -140,14 +153,14 @@ def _unusual(known: dict[str, StoreConfig], unusual: pd.DataFrame) -> None:
         return
     table = pd.DataFrame(
         {
-            "Store": [known[store].name for store in unusual["store"]],
+            "Open": [f"./?store={s}&day={d:%Y-%m-%d}" for s, d in zip(unusual["store"], unusual["date"], strict=True)],
             "Day": unusual["date"],
-            "What": unusual["why"],
+            "Store": [known[store].name for store in unusual["store"]],
+            "What": unusual["why"].str.capitalize(),
+            "Change": unusual["change"] * 100,
             "Footfall": unusual["footfall"],
             "Usual": unusual["usual"],
-            "Change": unusual["change"] * 100,
             "Coverage": unusual["coverage"] * 100,
-            "Open": [f"./?store={s}&day={d:%Y-%m-%d}" for s, d in zip(unusual["store"], unusual["date"], strict=True)],
         }
     )
     st.dataframe(
@@ -155,13 +168,16 @@ def _unusual(known: dict[str, StoreConfig], unusual: pd.DataFrame) -> None:
         hide_index=True,
         key="unusual.table",
         height=min(38 + 35 * len(table), 250),
+        placeholder="-",
         column_config={
-            "Day": st.column_config.DateColumn(format="ddd D MMM YYYY"),
-            "What": st.column_config.TextColumn(width="large"),
-            "Usual": st.column_config.NumberColumn(format="%.0f"),
-            "Change": st.column_config.NumberColumn(format="%+.0f %%"),
-            "Coverage": st.column_config.NumberColumn(format="%.1f %%", help=definitions.COVERAGE),
-            "Open": st.column_config.LinkColumn(display_text="Open the day", width="small"),
+            "Open": st.column_config.LinkColumn("", display_text="Open", width=55),
+            "Day": st.column_config.DateColumn(format="ddd D MMM YYYY", width=125),
+            "Store": st.column_config.TextColumn(width=155),
+            "What": st.column_config.TextColumn(width=270),
+            "Footfall": st.column_config.NumberColumn(format="localized", help=definitions.FOOTFALL),
+            "Usual": st.column_config.NumberColumn(format="%.0f", help=definitions.ANOMALY),
+            "Change": st.column_config.NumberColumn(format="%+.0f%%", help=definitions.ANOMALY, width=75),
+            "Coverage": st.column_config.NumberColumn(format="%.1f%%", help=definitions.COVERAGE),
         },
     )
 
@@ -191,6 +207,7 @@ def _multiples(known: dict[str, StoreConfig], numbers: pd.DataFrame, unusual: pd
             x=days.index,
             y=values,
             marker_color=colours,
+            width=charts.BAR_MS,
             showlegend=False,
             **place,
             hovertemplate="%{x|%a %d %b}: %{y:,.1f}<extra></extra>"
@@ -204,7 +221,7 @@ def _multiples(known: dict[str, StoreConfig], numbers: pd.DataFrame, unusual: pd
     theme.style(figure, 120 + 190 * down, margin={"l": 8, "r": 8, "t": 40, "b": 8})
     figure.update_layout(legend={"y": 1.14 if down == 1 else 1.06, "x": 1, "xanchor": "right"})
     figure.update_annotations(font={"size": 13, "color": theme.ink()})
-    figure.update_xaxes(tickformat="%d %b", nticks=6)
+    charts.date_axis(figure, numbers["date"].min(), numbers["date"].max(), most=6)
     figure.update_yaxes(rangemode="tozero", title_text=None)
     if column.endswith("_s"):
         figure.update_yaxes(title_text="Minutes", col=1)
@@ -237,7 +254,7 @@ def _compare(known: dict[str, StoreConfig], numbers: pd.DataFrame) -> None:
                 "Store": known[str(store)].name,
                 "Days": len(days),
                 "Footfall a day": days["footfall"].mean(),
-                "Fullest day": days["date"].iloc[int(days["footfall"].argmax())],
+                "Fullest day": days["date"].iloc[int(days["people"].argmax())],
                 "Mean dwell": duration(float(np.average(dwell[sure], weights=weights[sure])) if sure.any() else None),
                 "Coverage": days["coverage"].mean() * 100,
             }
@@ -246,10 +263,11 @@ def _compare(known: dict[str, StoreConfig], numbers: pd.DataFrame) -> None:
         pd.DataFrame(rows),
         hide_index=True,
         key="compare.table",
+        placeholder="-",
         column_config={
             "Footfall a day": st.column_config.NumberColumn(format="%.0f", help=definitions.FOOTFALL),
-            "Fullest day": st.column_config.DateColumn(format="ddd D MMM"),
+            "Fullest day": st.column_config.DateColumn(format="ddd D MMM", help="Most different people."),
             "Mean dwell": st.column_config.TextColumn(help=definitions.DWELL),
-            "Coverage": st.column_config.NumberColumn(format="%.1f %%", help=definitions.COVERAGE),
+            "Coverage": st.column_config.NumberColumn(format="%.1f%%", help=definitions.COVERAGE),
         },
     )

@@ -247,11 +247,21 @@ def _candidate(found: Found, one: Candidate, crop: np.ndarray | str, clock: DayC
 
 
 def _answer(found: Found, name: TrackletName, same: bool) -> None:
+    if not _still_may(found):
+        return
     found.query = found.search.answer(found.query, name, same_person=same)
     found.ask()
 
 
+def _still_may(found: Found) -> bool:
+    """Callbacks run before the page asks who is signed in."""
+    user = sign_in.current_user("find")
+    return user is not None and user.name == found.owner[0]
+
+
 def _show_heads(found: Found) -> None:
+    if not _still_may(found):
+        return
     found.search.show_heads()
     found.crops.clear()
 

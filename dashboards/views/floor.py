@@ -6,19 +6,18 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
-from dashboards import definitions, floor_queries, plan, plan_layers, queries, theme
+from dashboards import definitions, floor_queries, plan, plan_layers, queries
 from dashboards.choices import remember, remembered, segmented
 from dashboards.downloads import downloads
 from dashboards.page import card, open_view
 from dashboards.view import View
+from dashboards.views import floor_flows
 from flows.heatmap import HeatMap, heat_map
-from flows.journeys import common_paths, first_and_last_zones, transitions
 
 CELLS_M = {"0.25 m": 0.25, "0.5 m": 0.5, "1 m": 1.0}
-MOST_TRACKS, MOST_PATHS = 40, 12
+MOST_TRACKS = 40
 
 
 def render() -> None:
@@ -28,8 +27,8 @@ def render() -> None:
     left, right = st.columns([1, 1], gap="medium")
     with left, card("Where time is spent", definitions.HEAT):
         _heat(view, *span)
-    with right, card("From zone to zone", definitions.FLOWS):
-        _flows(view)
+    with right, card("From zone to zone", f"{definitions.FLOWS}\n\n{definitions.FIRST_VISIT}"):
+        floor_flows.flows(view)
     left, right = st.columns([1, 1], gap="medium")
     with (
         left,
@@ -38,9 +37,9 @@ def render() -> None:
         _tracks(view)
     with (
         right,
-        card("Most common ways", "Order of zones; repeats within a zone are joined."),
+        card("Most common ways", definitions.PATHS),
     ):
-        _paths(view)
+        floor_flows.paths(view)
 
 
 def _hours(view: View) -> tuple[datetime, datetime]:
@@ -140,88 +139,6 @@ def arrows_of(heat: HeatMap) -> list[tuple[float, float, float, float]]:
     return arrows
 
 
-def zone_flows(visits: pd.DataFrame) -> pd.DataFrame:
-    """Ways from zone to zone (`flows.journeys.transitions`): source, target, people. "(in)" and "(out)" stand for
-    before the first and after the last zone."""
-    between = transitions(visits).rename(columns={"from_zone": "source", "to_zone": "target"})
-    ends = first_and_last_zones(visits)
-    first = pd.DataFrame({"source": "(in)", "target": ends["zone"], "people": ends["first"]})
-    last = pd.DataFrame({"source": ends["zone"], "target": "(out)", "people": ends["last"]})
-    rows = pd.concat([between[["source", "target", "people"]], first, last], ignore_index=True)
-    return rows[rows["people"] > 0].sort_values("people", ascending=False, ignore_index=True)
-
-
-def _flows(view: View) -> None:
-    visits = queries.visits(view.scope)
-    flows = pd.DataFrame() if visits is None else zone_flows(visits)
-    if flows.empty:
-        st.info("Nobody went from one zone to another.", icon=":material/route:")
-        return
-    kind = segmented("flows", "Picture", ["Ranks", "Matrix"], "Ranks", label_visibility="collapsed")
-    names = {**view.zone_names, "(in)": "Comes in", "(out)": "Leaves"}
-    if kind == "Matrix":
-        matrix = flows.pivot(index="source", columns="target", values="people").fillna(0)
-        share = matrix.div(matrix.sum(axis=1), axis=0) * 100
-        share = share.rename(index=names, columns=names)
-        figure = go.Figure(
-            go.Heatmap(
-                z=share.to_numpy(),
-                x=share.columns,
-                y=share.index,
-                colorscale=theme.SEQUENTIAL,
-                xgap=2,
-                ygap=2,
-                text=share.round(0).astype(int).to_numpy(),
-                texttemplate="%{text}",
-                hovertemplate="%{y} → %{x}: %{z:.0f} % of those who leave %{y}<extra></extra>",
-                colorbar={"title": {"text": "% of the row", "side": "right"}, "thickness": 12},
-            )
-        )
-        theme.style(figure, 440)
-        figure.update_yaxes(autorange="reversed", title_text="From", showgrid=False)
-        figure.update_xaxes(title_text="Straight to", showgrid=False)
-    else:
-        figure = _sankey(flows, names)
-    st.plotly_chart(figure, key="flows", config={"displayModeBar": False}, alt="Flows between zones")
-    downloads("flows", flows, view)
-
-
-def _sankey(flows: pd.DataFrame, names: dict[str, str]) -> go.Figure:
-    """First zones on the left, last on the right: in -> zone, zone -> zone (right), zone -> out."""
-    strongest = flows.nlargest(36, "people")
-    inner = [zone for zone in names if zone in set(strongest["source"]) | set(strongest["target"]) and zone[0] != "("]
-    left = {zone: number + 1 for number, zone in enumerate(inner)}
-    right = {zone: number + 1 + len(inner) for number, zone in enumerate(inner)}
-    labels = ["Comes in", *[names[z] for z in inner], *[names[z] for z in inner], "Leaves"]
-    end = len(labels) - 1
-    source, target, people, colour = [], [], [], []
-    for start, goal, count in strongest[["source", "target", "people"]].astype({"people": int}).to_numpy().tolist():
-        pair: tuple[int | None, int | None]
-        if start == "(in)":
-            pair = (0, left.get(goal))
-        elif goal == "(out)":
-            pair = (right.get(start), end)
-        else:
-            pair = (left.get(start), right.get(goal))
-        if None not in pair:
-            source.append(pair[0])
-            target.append(pair[1])
-            people.append(count)
-            number = inner.index(goal if start == "(in)" else start)
-            red, green, blue = (int(theme.CATEGORICAL[number % 8][i : i + 2], 16) for i in (1, 3, 5))
-            colour.append(f"rgba({red},{green},{blue},0.35)")
-    paint = [theme.GREY, *[theme.CATEGORICAL[i % 8] for i in range(len(inner))] * 2, theme.GREY]
-    figure = go.Figure(
-        go.Sankey(
-            arrangement="snap",
-            node={"label": labels, "color": paint, "pad": 14, "thickness": 12, "line": {"width": 0}},
-            link={"source": source, "target": target, "value": people, "color": colour},
-            textfont={"color": theme.ink(), "size": 12},
-        )
-    )
-    return theme.style(figure, 440, margin={"l": 8, "r": 8, "t": 12, "b": 16})
-
-
 def _tracks(view: View) -> None:
     clock = view.clock
     seen = queries.zone_series(view.scope, 15)
@@ -253,37 +170,11 @@ def _tracks(view: View) -> None:
         _without_positions(view)
         return
     figure = plan.empty_plan(view.store, _plan_height(view))
-    plan.add_zone_outlines(figure, view.store)
+    plan.add_zone_outlines(figure, view.store, labels=False)
+    plan.add_zone_names(figure, view.store)
     people = ways["person_id"].drop_duplicates()
     plan_layers.add_ways(figure, ways[ways["person_id"].isin(people.head(MOST_TRACKS))], view.store.timezone)
     st.plotly_chart(figure, key="tracks", config={"displayModeBar": False}, alt="Ways of people on the floor")
     left_out = f", {len(people) - MOST_TRACKS} more not drawn" if len(people) > MOST_TRACKS else ""
     st.caption(f"{len(people)} people from {chosen} on{left_out}; a dot marks where each was last.")
     downloads("tracks", ways, view)
-
-
-def _paths(view: View) -> None:
-    visits = queries.visits(view.scope)
-    if visits is None or visits.empty:
-        st.info("Nobody visited a zone on this day.", icon=":material/route:")
-        return
-    paths = common_paths(visits, MOST_PATHS)
-    table = pd.DataFrame(
-        {
-            "Way": [" → ".join(view.zone_names.get(zone, zone) for zone in way.split(" > ")) for way in paths["path"]],
-            "People": paths["people"],
-            "Share": paths["share"] * 100,
-        }
-    )
-    st.dataframe(
-        table,
-        hide_index=True,
-        height=455,
-        key="paths.table",
-        column_config={
-            "Way": st.column_config.TextColumn(width="large"),
-            "People": st.column_config.ProgressColumn(format="%d", max_value=int(table["People"].max()), width="small"),
-            "Share": st.column_config.NumberColumn(help="Of all people with a visit.", format="%.1f %%", width="small"),
-        },
-    )
-    downloads("paths", table, view)

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from dashboards import charts, definitions, floor_queries, queries, runs_of_days, theme
 from dashboards.clock import duration
-from dashboards.day import occupancy_steps
+from dashboards.day import camera_gaps, occupancy_steps, step_seconds
 from dashboards.downloads import downloads
 from dashboards.page import card, open_view
 from dashboards.view import View
+from dashboards.views import quality_coverage
 from flows.occupancy import occupancy_by_crossings, occupancy_by_places, occupancy_mean
 from flows.unusual import LOW_COVERAGE
-
-QUARTER_MIN = 15
 
 
 def render() -> None:
@@ -29,21 +27,24 @@ def render() -> None:
     _headline(view, runs, cameras)
     with card("What looks wrong", definitions.CHECKS):
         _checks(view)
-    with card("Coverage by camera and day", definitions.COVERAGE):
-        _coverage(view, cameras)
+    left, right = st.columns([1.25, 1], gap="medium")
+    with left, card("Coverage by camera and day", definitions.COVERAGE):
+        quality_coverage.by_day(view, cameras)
+    with right, card("Coverage by camera and hour", f"{definitions.COVERAGE} Of the opening hours of the chosen days."):
+        quality_coverage.by_hour(view, cameras)
     left, right = st.columns(2, gap="medium")
     with left, card("Gaps", "Spans in which a camera should have seen and did not."):
-        _gaps(view, cameras)
+        quality_coverage.gaps(view, cameras)
     with right, card(f"Coverage through {view.day:%a} {view.day.day} {view.day:%b}", definitions.COVERAGE):
-        _hours(view)
+        quality_coverage.through_day(view)
     left, right = st.columns(2, gap="medium")
     with left, card("How sure identities are", definitions.CONFIDENCE):
         _confidence(view)
-    with right, card("Two ways of counting who is inside", definitions.TWO_WAYS):
-        _two_ways(view)
+    with right, card("Who is inside, counted in several ways", definitions.SEVERAL_WAYS):
+        _several_ways(view)
     with card("Models", "The models that ran, by the sha256 of their weights. A change of model is a change of ruler."):
         runs_of_days.models(runs)
-    with card("Runs", "Each store-day's processing, newest first."):
+    with card("Runs", f"Each store-day's processing, newest first. {definitions.STAGES}"):
         runs_of_days.history(view, runs)
 
 
@@ -63,9 +64,7 @@ def _headline(view: View, runs: pd.DataFrame, cameras: pd.DataFrame) -> None:
         chart_data=trend if len(trend) > 2 else None,
         height="stretch",
     )
-    cells[1].metric(
-        "Days under 95 %", f"{low} of {len(runs)}", help=definitions.COVERAGE, border=True, height="stretch"
-    )
+    cells[1].metric("Days under 95%", f"{low} of {len(runs)}", help=definitions.COVERAGE, border=True, height="stretch")
     cells[2].metric(
         "Gaps", f"{gaps:,}", help="Spans in which a camera should have seen and did not.", border=True, height="stretch"
     )
@@ -110,10 +109,11 @@ def _checks(view: View) -> None:
             "Unit": checks["unit"],
         }
     )
+    shown = table if st.toggle("All checks", value=not wrong, key="checks.all") else table[table["Wrong"]]
     st.dataframe(
-        table if st.toggle("All checks", value=not wrong, key="checks.all") else table[table["Wrong"]],
+        shown,
         hide_index=True,
-        height=270,
+        height=min(38 + 35 * max(len(shown), 1), 270),
         key="checks.table",
         column_config={
             "Day": st.column_config.DateColumn(format="ddd D MMM"),
@@ -123,114 +123,6 @@ def _checks(view: View) -> None:
         },
     )
     downloads("checks", table, view)
-
-
-def _coverage(view: View, cameras: pd.DataFrame) -> None:
-    grid = cameras.pivot_table(index="camera", columns="date", values="coverage", aggfunc="min")
-    if grid.empty:
-        st.info("The runs name no camera.", icon=":material/videocam_off:")
-        return
-    days = pd.date_range(view.scope.first, view.scope.last)
-    grid.columns = pd.to_datetime(grid.columns)
-    grid = grid.reindex(columns=days) * 100
-    figure = go.Figure(
-        go.Heatmap(
-            z=grid.to_numpy(),
-            x=days,
-            y=grid.index,
-            colorscale=theme.SEQUENTIAL,
-            zmin=min(80, float(np.nanmin(grid))),
-            zmax=100,
-            xgap=2,
-            ygap=2,
-            colorbar={"title": {"text": "% seen", "side": "right"}, "thickness": 12},
-            hovertemplate="%{y}, %{x|%a %d %b}: %{z:.1f} %<extra></extra>",
-        )
-    )
-    theme.style(figure, 110 + 42 * len(grid))
-    figure.update_xaxes(tickformat="%a %d %b", showgrid=False)
-    figure.update_yaxes(type="category", showgrid=False)
-    st.plotly_chart(figure, key="coverage", config={"displayModeBar": False}, alt="Coverage of each camera by day")
-    st.caption("Empty days: closed, or not processed.")
-    downloads("coverage", cameras.drop(columns="gaps"), view)
-
-
-def gap_table(view: View, cameras: pd.DataFrame) -> pd.DataFrame:
-    """A row a gap, longest first, times on the store's clock."""
-    zone, rows = view.store.timezone, []
-    for row in cameras.to_dict("records"):
-        for gap in row["gaps"]:
-            start, end = (pd.Timestamp(gap[name]) for name in ("start", "end"))
-            start, end = (t.tz_localize("UTC") if t.tzinfo is None else t for t in (start, end))
-            rows.append(
-                {
-                    "Day": row["date"],
-                    "Camera": row["camera"],
-                    "From": start.tz_convert(zone).strftime("%H:%M:%S"),
-                    "To": end.tz_convert(zone).strftime("%H:%M:%S"),
-                    "Minutes": (end - start).total_seconds() / 60,
-                    "Reason": gap["reason"],
-                }
-            )
-    table = pd.DataFrame(rows, columns=["Day", "Camera", "From", "To", "Minutes", "Reason"])
-    return table.sort_values("Minutes", ascending=False, ignore_index=True)
-
-
-def _gaps(view: View, cameras: pd.DataFrame) -> None:
-    table = gap_table(view, cameras)
-    if table.empty:
-        st.success("No gap in these days.", icon=":material/check_circle:")
-        return
-    st.dataframe(
-        table,
-        hide_index=True,
-        height=290,
-        key="gaps.table",
-        column_config={
-            "Day": st.column_config.DateColumn(format="ddd D MMM"),
-            "Minutes": st.column_config.NumberColumn(format="%.1f"),
-        },
-    )
-    st.caption(f"Times: {view.store.timezone}.")
-    downloads("gaps", table, view)
-
-
-def _hours(view: View) -> None:
-    day = view.scope.at(view.day)
-    series = queries.zone_series(day, 10)
-    if series is None or series.empty:
-        st.info("Nothing was observed on this day.", icon=":material/visibility_off:")
-        return
-    clock = view.clock
-    covered = series.loc[series["coverage"] > 0, "time"]
-    if covered.empty:
-        st.info("Nothing was observed on this day.", icon=":material/visibility_off:")
-        return
-    series = series[series["time"].between(covered.min(), covered.max())]
-    grid = (
-        series.assign(step=clock.elapsed(series["time"])).pivot(index="zone", columns="step", values="coverage") * 100
-    )
-    names = [view.zone_names.get(zone, zone) for zone in grid.index]
-    labels = [clock.clock(float(step)) for step in grid.columns]
-    figure = go.Figure(
-        go.Heatmap(
-            z=grid.to_numpy(),
-            x=grid.columns.to_numpy(dtype=float) + 1 / 12,
-            y=names,
-            customdata=np.tile(labels, (len(names), 1)),
-            colorscale=theme.SEQUENTIAL,
-            zmin=0,
-            zmax=100,
-            colorbar={"title": {"text": "% seen", "side": "right"}, "thickness": 12},
-            hovertemplate="%{y}, %{customdata}: %{z:.0f} %<extra></extra>",
-            ygap=2,
-        )
-    )
-    theme.style(figure, 330)
-    elapsed = grid.columns.to_numpy(dtype=float)
-    charts.day_axis(figure, clock, float(elapsed.min()), float(elapsed.max()) + 1 / 6)
-    figure.update_yaxes(type="category", showgrid=False)
-    st.plotly_chart(figure, key="hours", config={"displayModeBar": False}, alt="Coverage of each zone through the day")
 
 
 def _confidence(view: View) -> None:
@@ -261,10 +153,10 @@ def _confidence(view: View) -> None:
 
 
 def occupancy_in_ways(view: View) -> pd.DataFrame:
-    """Mean people inside by quarter-hour of the view's last day: elapsed (h), by_crossings, by_signs and, where the day
-    still holds positions, by_places."""
-    day = view.scope.at(view.day)
-    footfall, steps = queries.footfall(day), occupancy_steps(view.store, day, QUARTER_MIN)
+    """Mean people inside by step of the view's last day: elapsed (h, the step's middle), by_crossings, by_signs and,
+    where the day still holds positions, by_places."""
+    day, step_s = view.scope.at(view.day), step_seconds(view.on_its_last_day())
+    footfall, steps = queries.footfall(day), occupancy_steps(view.store, day, step_s)
     if footfall is None or footfall.empty or steps is None or steps.empty:
         return pd.DataFrame()
     window = view.clock.window_us
@@ -274,15 +166,16 @@ def occupancy_in_ways(view: View) -> pd.DataFrame:
     if places is not None and len(places):
         ways["by_places"] = occupancy_by_places(places, max_hidden_s=view.store.counting.max_hidden_s)
     # All are aligned to quarter-hours of the clock; a zone of time that is not has no common steps.
-    joined = steps.assign(key=steps["elapsed"].mul(60).round()).rename(columns={"mean": "by_signs"})
+    joined = steps.assign(key=steps["elapsed"].mul(3600).round()).rename(columns={"mean": "by_signs"})
     for name, way in ways.items():
-        means = occupancy_mean(way, window, QUARTER_MIN * 60)
-        key = pd.Series(view.clock.elapsed(means["bucket_start"])).mul(60).round()
+        means = occupancy_mean(way, window, step_s)
+        key = pd.Series(view.clock.elapsed(means["bucket_start"])).mul(3600).round()
         joined = joined.merge(means.assign(key=key)[["key", "mean"]].rename(columns={"mean": name}), on="key")
+    joined["elapsed"] += step_s / 7200
     return joined[["elapsed", "by_crossings", "by_signs", *([n for n in ways if n == "by_places"])]]
 
 
-def _two_ways(view: View) -> None:
+def _several_ways(view: View) -> None:
     ways = occupancy_in_ways(view)
     if ways.empty:
         st.info(
@@ -297,16 +190,18 @@ def _two_ways(view: View) -> None:
     ):
         if column in ways:
             figure.add_scatter(
-                x=ways["elapsed"] + QUARTER_MIN / 120,
+                x=ways["elapsed"],
                 y=ways[column],
                 name=name,
-                mode="lines",
+                mode="lines" if len(ways) > 2 else "markers",
                 line={"color": colour, "width": 2},
                 hovertemplate="%{y:.1f} people",
             )
     theme.style(figure, 280, hovermode="x unified")
-    low, high = float(ways["elapsed"].min()), float(ways["elapsed"].max()) + QUARTER_MIN / 60
-    charts.day_axis(figure, view.clock, low, high)
+    low, high = view.clock.span(ways["elapsed"].to_numpy())
+    charts.shade(figure, charts.closed_spans(view.clock, low, high), theme.CLOSED, "closed")
+    charts.shade(figure, camera_gaps(view.on_its_last_day()), theme.GAP, "a camera was out")
+    charts.day_axis(figure, view.clock, low, high, most=8)
     figure.update_yaxes(title_text="People", rangemode="tozero")
     st.plotly_chart(figure, key="twoways", config={"displayModeBar": False}, alt="Occupancy counted in several ways")
     other = "by_places" if "by_places" in ways else "by_signs"

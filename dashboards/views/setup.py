@@ -8,6 +8,7 @@ from dashboards import drafts, view
 from dashboards.choices import choose, segmented
 from dashboards.drafts import Draft
 from dashboards.store_file import StoreFileChanged, fingerprint, save_changes
+from dashboards.verbatim import in_code
 from dashboards.views.setup_calibration import calibrate
 from dashboards.views.setup_obstacles import draw_obstacles
 from dashboards.views.setup_zones import draw_zones
@@ -21,7 +22,7 @@ def render() -> None:
     """Draw the page."""
     known, problems = view.stores()
     for problem in problems:
-        st.error(str(problem), icon=":material/rule:")
+        st.error(in_code(str(problem)), icon=":material/rule:")
     with st.container(horizontal=True, vertical_alignment="bottom", key="head"):
         with st.container(key="heading", width="stretch"):
             st.title("Set up", anchor=False)

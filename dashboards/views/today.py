@@ -10,15 +10,15 @@ import streamlit as st
 from dashboards import charts, definitions, plan, plan_density, queries, theme
 from dashboards.choices import choose
 from dashboards.clock import DayClock, say_short, weekday_before
-from dashboards.day import camera_gaps, headlines, occupancy_steps, step_minutes
+from dashboards.day import camera_gaps, headlines, occupancy_steps, step_seconds
 from dashboards.downloads import downloads
 from dashboards.lake_query import Scope
 from dashboards.page import card, open_view
 from dashboards.view import View
+from dashboards.views import today_sales
 from dashboards.zone_numbers import zone_numbers
-from flows.comparisons import PosError, conversion_by_hour, read_pos, sales_file
+from flows.comparisons import footfall_by_hour, within
 from flows.groups import parties_in
-from flows.stores import find_store
 
 
 def render() -> None:
@@ -37,7 +37,7 @@ def render() -> None:
     with right, card("Zones today", f"{definitions.VISITS}\n\n{definitions.UNIQUE}\n\n{definitions.DWELL}"):
         _zones(view)
     with card("Sales", definitions.CONVERSION):
-        _conversion(view)
+        today_sales.conversion(view)
 
 
 def _headline(view: View) -> None:
@@ -77,19 +77,19 @@ def _headline(view: View) -> None:
 
 
 def _occupancy(view: View, before: Scope) -> None:
-    minutes, clock = step_minutes(view), view.clock
-    steps = occupancy_steps(view.store, view.scope, minutes)
+    step_s, clock = step_seconds(view), view.clock
+    steps = occupancy_steps(view.store, view.scope, step_s)
     if steps is None or steps.empty:
         st.info("Nothing was observed on this day.", icon=":material/visibility_off:")
         return
-    half = minutes / 120
+    half = step_s / 7200
     mode = "lines" if len(steps) > 2 else "lines+markers"  # a line needs two ends to show
-    low, high = clock.span(steps["elapsed"].to_numpy(), steps["elapsed"].to_numpy() + minutes / 60)
+    low, high = clock.span(steps["elapsed"].to_numpy(), steps["elapsed"].to_numpy() + 2 * half)
     figure = go.Figure()
     charts.shade(figure, charts.closed_spans(clock, low, high), theme.CLOSED, "closed")
     charts.shade(figure, camera_gaps(view), theme.GAP, "a camera was out")
     labels = [clock.clock(float(value)) for value in steps["elapsed"]]
-    previous = occupancy_steps(view.store, before, minutes)
+    previous = occupancy_steps(view.store, before, step_s)
     if previous is not None and len(previous):
         other = DayClock(view.store, before.last)
         local = pd.to_datetime(other.window_us[0] + previous["elapsed"] * 3.6e9, unit="us", utc=True)
@@ -112,7 +112,7 @@ def _occupancy(view: View, before: Scope) -> None:
     figure.add_scatter(
         x=steps["elapsed"] + half,
         y=steps["mean"],
-        name=f"Mean of {minutes} min",
+        name=f"Mean of {step_s // 60} min" if step_s >= 60 else f"Mean of {step_s} s",
         mode=mode,
         fill="tozeroy",
         line={"color": theme.BLUE, "width": 2.2},
@@ -135,7 +135,7 @@ def _plan_height(view: View) -> int:
 
 
 def _density(view: View) -> None:
-    minutes = step_minutes(view)
+    minutes = max(step_seconds(view) // 60, 1)
     series = queries.zone_series(view.scope, minutes)
     zones = plan.floor_zones(view.store)
     if series is None or series.empty or not zones:
@@ -172,35 +172,40 @@ def _doors(view: View) -> None:
             icon=":material/door_front:",
         )
         return
-    doors = queries.crossings(view.scope, view.store.timezone)
-    numbers = queries.day_numbers(view.scope)
-    if doors is None or doors.empty or numbers is None:
+    rows, numbers = queries.footfall(view.scope), queries.day_numbers(view.scope)
+    if rows is None or rows.empty or numbers is None:
         st.info("Nobody crossed an entrance on this day.", icon=":material/door_front:")
         return
+    doors = _worth_hours(footfall_by_hour(rows, view.day, view.store.zone_info, role=None))
     names = {entrance.id: entrance.name or entrance.id for entrance in view.store.entrances}
     many = doors["entrance"].nunique() > 1
     figure = go.Figure()
     for number, entrance in enumerate(sorted(doors["entrance"].unique())):
         for direction, sign in (("in", 1), ("out", -1)):
-            part = doors[(doors["entrance"] == entrance) & (doors["direction"] == direction)]
+            part = doors[doors["entrance"] == entrance]
             colour = theme.CATEGORICAL[(number * 2 + (direction == "out")) % len(theme.CATEGORICAL)]
             figure.add_bar(
-                x=part["hour"],
-                y=part["crossings"] * sign,
-                customdata=part["crossings"],
+                x=part["label"],
+                y=part[direction] * sign,
+                customdata=part[direction],
+                width=min(0.8, 0.2 * doors["label"].nunique()),
                 marker_color=colour,
                 name=f"{names.get(entrance, entrance)} {direction}" if many else f"{direction.capitalize()}ward",
-                hovertemplate="%{x}:00 to %{x}:59<br>%{customdata} " + direction + "<extra></extra>",
+                hovertemplate="from %{x} on<br>%{customdata} " + direction + "<extra></extra>",
             )
     theme.style(figure, 300, barmode="relative", hovermode="closest")
-    figure.update_xaxes(title_text=f"Hour, {view.store.timezone}", dtick=1 if doors["hour"].nunique() < 16 else 2)
-    figure.update_yaxes(title_text="Crossings (out below zero)")
+    figure.update_xaxes(title_text=f"Hour that begins, {view.store.timezone}", type="category", nticks=9)
+    most = int(doors[["in", "out"]].to_numpy().max())
+    figure.update_yaxes(title_text="Crossings (out below zero)", dtick=1 if most <= 4 else None)
     st.plotly_chart(figure, key="doors", config={"displayModeBar": False}, alt="Entrance crossings by hour")
     row = numbers.iloc[0]
+    inward = rows.loc[rows["direction"] == "in", "time"]
+    closed = int((~within(inward, view.store.open_windows(view.day))).sum())
+    outside = f" ({closed:,} outside opening hours)" if closed else ""
     st.caption(
-        f"{row['footfall']:,} crossings inward by {row['visitors']:,} different people{_said_of_parties(view)}; "
-        f"{row['people']:,} different people in the store's zones and doors.",
-        help=definitions.PARTIES,
+        f"{row['footfall']:,.0f} crossings inward{outside}{_said_of_parties(view)} by {row['visitors']:,.0f} different "
+        f"people; {row['people']:,} different people in the store's zones and doors.",
+        help=f"{definitions.PARTIES}\n\n{definitions.OUT_OF_HOURS}",
     )
     downloads("footfall", doors, view)
 
@@ -211,53 +216,13 @@ def _said_of_parties(view: View) -> str:
     if footfall is None or groups is None or groups.empty:
         return ""
     parties = parties_in(footfall, groups[["person_id", "group_id"]])
-    return f" in {len(parties):,} parties (mean {parties['people'].mean():.2f} people)" if len(parties) else ""
+    return f", in {len(parties):,} parties (mean {parties['people'].mean():.2f} people)," if len(parties) else ""
 
 
-def _conversion(view: View) -> None:
-    """Sales by visitors and hour, where the store names a file of its tills."""
-    if view.store.sales is None:
-        st.info(
-            "No till is connected. Name its daily CSV (columns `time,transactions`) in store.yaml, "
-            "`sales: {path: sales/%Y-%m-%d.csv}`, to see transactions per visitor by hour.",
-            icon=":material/point_of_sale:",
-        )
-        return
-    footfall = queries.footfall(view.scope)
-    path = sales_file(find_store(view.store.id), view.store.sales.path, view.day)
-    if footfall is None:
-        st.info("Nobody was counted coming in on this day.", icon=":material/door_front:")
-        return
-    try:
-        hours = conversion_by_hour(footfall, read_pos(path, view.store.zone_info), view.day, view.store.zone_info)
-    except (PosError, OSError) as error:
-        st.warning(f"The day's sales could not be read: {error}", icon=":material/point_of_sale:")
-        return
-    hours = hours[(hours["visitors"] > 0) | (hours["transactions"] > 0)]
-    if hours.empty:
-        st.info("Neither a sale nor a visitor on this day.", icon=":material/point_of_sale:")
-        return
-    figure = go.Figure()
-    figure.add_bar(x=hours["label"], y=hours["transactions"], name="Transactions", marker_color=theme.SKY)
-    figure.add_scatter(
-        x=hours["label"],
-        y=hours["conversion"],
-        name="Conversion",
-        yaxis="y2",
-        mode="lines+markers",
-        line={"color": theme.VERMILION, "width": 2},
-        hovertemplate="%{y:.0%}",
-    )
-    theme.style(figure, 280, hovermode="x unified")
-    figure.update_layout(yaxis2={"overlaying": "y", "side": "right", "tickformat": ".0%", "rangemode": "tozero"})
-    figure.update_layout(yaxis2={"title": {"text": "Transactions per visitor"}, "showgrid": False})
-    figure.update_xaxes(title_text=f"Hour, {view.store.timezone}", type="category")
-    figure.update_yaxes(title_text="Transactions", selector={"side": None})
-    st.plotly_chart(figure, key="conversion", config={"displayModeBar": False}, alt="Conversion by hour")
-    visitors, sold = hours["visitors"].sum(), hours["transactions"].sum()
-    whole = f"{sold / visitors:.0%}" if visitors else "-"
-    st.caption(f"The day: {sold:,.0f} transactions, {visitors:,} shoppers who came in, conversion {whole}.")
-    downloads("conversion", hours, view)
+def _worth_hours(doors: pd.DataFrame) -> pd.DataFrame:
+    """The hours from the first to the last crossing of any entrance."""
+    busy = doors.loc[(doors["in"] > 0) | (doors["out"] > 0), "start"]
+    return doors[doors["start"].between(busy.min(), busy.max())].reset_index(drop=True)
 
 
 def _zones(view: View) -> None:
@@ -269,6 +234,7 @@ def _zones(view: View) -> None:
         table,
         hide_index=True,
         height=min(38 + 35 * len(table), 390),
+        placeholder="-",
         key="zones.table",
         column_config={
             "Zone": st.column_config.TextColumn(width=105),

@@ -12,8 +12,7 @@ from dashboards.clock import duration
 from dashboards.downloads import downloads
 from dashboards.page import card, open_view
 from dashboards.view import View
-from flows.density import FRUIN_LEVELS, FRUIN_LIMITS
-from flows.rollup import LEVEL_COLUMNS
+from dashboards.views import zones_crowding
 
 RANKINGS = {
     "Visitors": ("visitors", definitions.UNIQUE),
@@ -45,9 +44,9 @@ def render() -> None:
         _week(view)
     left, right = st.columns([1, 1], gap="medium")
     with left, card("Time at each Fruin level", definitions.DENSITY):
-        _levels(view)
+        zones_crowding.levels(view)
     with right, card("Crowding", definitions.CROWDED):
-        _crowding(view)
+        zones_crowding.crowding(view)
     for zone in view.store.zones:
         if zone.kind == "checkout":
             with card(f"Queue and waiting: {zone.name or zone.id}", f"{definitions.QUEUE}\n\n{definitions.WAIT}"):
@@ -112,7 +111,7 @@ def _dwell(view: View, table: pd.DataFrame) -> None:
     )
     theme.style(figure, 285, showlegend=False)
     for value, name, colour, lower in (
-        (row["median_s"], "median", theme.ORANGE, 0),
+        (row["median_s"], "Median", theme.ORANGE, 0),
         (row["p90_s"], "p90", theme.VERMILION, -18),
     ):
         if value == value:
@@ -124,12 +123,12 @@ def _dwell(view: View, table: pd.DataFrame) -> None:
                     "font": {"color": theme.ink(), "size": 12},
                     "yshift": lower,
                 },
-                annotation_position="top right",
+                annotation_position="top left" if name == "Median" and value > 0.2 * longest_s else "top right",
             )
     figure.update_xaxes(
         title_text=f"Dwell in seconds (last bar: {longest_s} s and longer)", range=[0, longest_s + bin_s]
     )
-    figure.update_yaxes(title_text="Visits")
+    figure.update_yaxes(title_text="Visits", dtick=1 if histogram["visits"].max() <= 4 else None)
     st.plotly_chart(figure, key="dwell", config={"displayModeBar": False}, alt="Dwell times of the zone")
     share = "" if row["engaged_share"] != row["engaged_share"] else f" {row['engaged_share']:.0%} are engaged"
     st.caption(
@@ -164,65 +163,6 @@ def _week(view: View) -> None:
     st.plotly_chart(figure, key="week", config={"displayModeBar": False}, alt=f"{measure} by weekday and hour")
     st.caption(f"{GRIDS[measure][2].replace('**', '')} Empty fields: closed, or nothing observed.")
     downloads("week", grid.reset_index(), view)
-
-
-def _levels(view: View) -> None:
-    seconds = zone_numbers.time_at_levels(view)
-    if seconds.empty:
-        st.info("No zone has a known area; density needs zones drawn in floor metres.", icon=":material/map:")
-        return
-    share = seconds.div(seconds.sum(axis=1), axis=0).dropna()
-    share = share.sort_values("level_a_s")
-    figure = go.Figure()
-    for column, level, limit in zip(LEVEL_COLUMNS, FRUIN_LEVELS, (*FRUIN_LIMITS, None), strict=True):
-        text = f"{level} above" if limit is None else f"{level} < {limit:g}"
-        figure.add_bar(
-            y=[view.zone_names.get(zone, zone) for zone in share.index],
-            x=share[column],
-            name=text,
-            orientation="h",
-            marker_color=theme.FRUIN_COLOURS[level],
-            customdata=seconds.loc[share.index, column] / 3600,
-            hovertemplate="%{y}: %{x:.1%} at level " + level + " (%{customdata:.1f} h)<extra></extra>",
-        )
-    theme.style(figure, 330, barmode="stack", legend_traceorder="normal")
-    figure.update_xaxes(tickformat=".0%", range=[0, 1], title_text="Share of the observed time")
-    figure.update_yaxes(showgrid=False, autorange="reversed")
-    st.plotly_chart(figure, key="levels", config={"displayModeBar": False}, alt="Share of time at each Fruin level")
-    downloads("fruin_levels", (seconds / 60).add_suffix("_minutes").reset_index(), view)
-
-
-def _crowding(view: View) -> None:
-    if not any(zone.capacity for zone in view.store.zones):
-        st.info("No zone has a capacity. Give one on *Set up* to see when it is exceeded.", icon=":material/groups:")
-        return
-    episodes = zone_numbers.crowding(view)
-    if episodes.empty:
-        st.success("No zone was over its capacity in these days.", icon=":material/check_circle:")
-        return
-    local = pd.to_datetime(episodes["start"], utc=True).dt.tz_convert(view.store.timezone)
-    table = pd.DataFrame(
-        {
-            "Day": local.dt.date,
-            "From": local.dt.strftime("%H:%M"),
-            "Zone": [view.zone_names.get(zone, zone) for zone in episodes["zone"]],
-            "Minutes": episodes["seconds"] / 60,
-            "Most people": episodes["most_people"],
-            "Capacity": episodes["capacity"],
-        }
-    ).sort_values("Minutes", ascending=False)
-    st.caption(f"{len(table):,} episodes, {table['Minutes'].sum():,.0f} minutes in all; the longest first.")
-    st.dataframe(
-        table,
-        hide_index=True,
-        height=295,
-        key="crowding.table",
-        column_config={
-            "Minutes": st.column_config.ProgressColumn(format="%.1f", max_value=float(table["Minutes"].max())),
-            "Day": st.column_config.DateColumn(format="ddd D MMM"),
-        },
-    )
-    downloads("crowding", table, view)
 
 
 def _queue(view: View, zone: str) -> None:
@@ -275,18 +215,21 @@ def _table(view: View, table: pd.DataFrame) -> None:
             "Density (/m²)": table["density"],
             "Coverage": table["coverage"] * 100,
         }
-    )
-    percent = "%.1f %%"
+    ).sort_values("Visitors", ascending=False, ignore_index=True)
+    percent = "%.1f%%"
     st.dataframe(
         shown,
         hide_index=True,
+        placeholder="-",
         key="numbers.table",
         column_config={
             "Penetration": st.column_config.NumberColumn(help=definitions.PENETRATION, format=percent),
             "Engaged": st.column_config.NumberColumn(help=definitions.ENGAGED, format=percent),
             "Coverage": st.column_config.NumberColumn(help=definitions.COVERAGE, format=percent),
-            "Visitors": st.column_config.NumberColumn(help=definitions.UNIQUE),
-            "Visits": st.column_config.NumberColumn(help=definitions.VISITS),
+            "Visitors": st.column_config.NumberColumn(help=definitions.UNIQUE, format="localized"),
+            "Visits": st.column_config.NumberColumn(help=definitions.VISITS, format="localized"),
+            "Truncated": st.column_config.NumberColumn(help=definitions.DWELL, format="localized"),
+            "Most": st.column_config.NumberColumn(help="Most people at one moment."),
             "Density (/m²)": st.column_config.NumberColumn(help=definitions.DENSITY, format="%.3f"),
             "Mean people": st.column_config.NumberColumn(help=definitions.OCCUPANCY, format="%.2f"),
             **{

@@ -87,7 +87,7 @@ class DeployedRuns:
 
     def begin(self) -> None:
         self.server.start()
-        self.server.deploy()
+        self.server.deploy(at_once=9)  # a killed run keeps its place in the queue for ten minutes
         self.worker = self.server.worker()
 
     def start(self, lake: Path) -> FlowRun:

@@ -13,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from dashboards.draft_calibration import entrances_out_of_view
 from dashboards.drafts import open_draft
+from dashboards.verbatim import in_prose
 from flows.config import load_store
 from flows.lake import Lake
 from flows.schemas import from_columns
@@ -78,6 +79,18 @@ def test_pages_open_where_a_counted_zone_is_no_longer_drawn(page: Open, stores: 
     assert first not in {zone.id for zone in load_store(file).zones}
     test = page(name, store="kiez")
     assert not test.error
+
+
+@pytest.mark.case("sibling: names and places in files that a terminal library takes for colours and pictures")
+def test_a_mistake_in_line_100_is_shown_as_it_is(page: Open, stores: Path) -> None:
+    file = stores / "kiez" / "store.yaml"
+    file.write_text("#\n" * 99 + "id: no id\n" + file.read_text().replace("id: kiez\n", "", 1))
+    test = page("today", store="plateau")
+    assert any(error.value.startswith(f"`{file}:100: id:") and error.value.endswith("`") for error in test.error)
+
+
+def test_names_in_prose_stay_as_they_are() -> None:
+    assert in_prose("a_b*.mp4 of ~x~ for $5 in [1](2)") == r"a\_b\*.mp4 of \~x\~ for \$5 in \[1\](2)"
 
 
 @pytest.mark.case("sibling: a day on which every camera was dark")

@@ -96,7 +96,7 @@ def test_a_link_with_nonsense_opens_the_default(page: Open) -> None:
 
 def test_low_coverage_is_said_above_the_numbers(page: Open) -> None:
     test = page("today", store="plateau", day="2025-03-12")
-    assert "under 95 %" in test.warning[0].value
+    assert "under 95%" in test.warning[0].value
     figure = chart(test, "occupancy")
     assert any(shape["fillcolor"].startswith("rgba(213,94,0") for shape in figure["layout"]["shapes"])
 
@@ -149,6 +149,31 @@ def test_floor_draws_heat_ways_and_flows(page: Open) -> None:
     assert "people from" in said(test)
 
 
+def test_floor_tells_how_soon_people_come_to_a_zone(page: Open) -> None:
+    test = page("floor", store="kiez", day="2025-03-15", flows="First visit")
+    bars = chart(test, "first")["data"][0]
+    assert bars["y"][0] == "Entrance" and "first for" in bars["text"][0]
+
+
+def test_people_who_come_before_opening_are_told_apart(page: Open, stores: Path) -> None:
+    assert "outside opening hours" not in said(page("today", store="kiez", day="2025-03-14"))
+    file = stores / "kiez" / "store.yaml"
+    file.write_text(file.read_text().replace("'08:00-20:00'", "'12:00-20:00'").replace("08:00-20:00", "12:00-20:00"))
+    assert "outside opening hours)" in said(page("today", store="kiez", day="2025-03-14"))
+
+
+def test_a_chain_with_a_store_without_entrances_says_not_counted(minute: None, tmp_path: Path) -> None:
+    lake = Lake(str(tmp_path / "lake"))
+    lake.replace_tables("demo", "2025-03-14", {"footfall": None}, reason="no entrance")
+    tables = {name: lake.read(name, ["demo"], ["2025-03-14"]).to_pandas() for name in ("visits", "zone_counts")}
+    runs = lake.read("runs", ["demo"], ["2025-03-14"]).drop_columns(["store", "date"])
+    own = {name: table.drop(columns=["store", "date"]) for name, table in tables.items()}
+    lake.write_day("demo", "2025-03-14", own | {"runs": runs})
+    test = AppTest.from_string(OPEN_PAGE.format("chain"), default_timeout=120).run()
+    assert not test.exception, test.exception[0].message
+    assert list(metrics(test).values()) == ["not counted"]
+
+
 def test_chain_puts_the_crowded_saturday_and_the_failed_camera_first(page: Open) -> None:
     test = page("chain")
     table = next(one.value for one in test.dataframe if "What" in one.value.columns)
@@ -160,7 +185,7 @@ def test_quality_lists_gaps_on_the_stores_clock(page: Open) -> None:
     test = page("quality", store="plateau")
     gaps = next(one.value for one in test.dataframe if "Reason" in one.value.columns)
     assert gaps.loc[0, ["Camera", "From", "To", "Minutes"]].tolist() == ["west", "13:10:00", "15:25:00", 135.0]
-    assert metrics(test)["Days under 95 %"] == "1 of 8"
+    assert metrics(test)["Days under 95%"] == "1 of 8"
 
 
 def test_quality_holds_two_ways_of_counting_beside_each_other(page: Open) -> None:

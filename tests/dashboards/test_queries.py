@@ -13,7 +13,7 @@ import pytest
 from dashboards import floor_queries, lake_files, queries, theme, zone_numbers
 from dashboards.lake_query import Scope, ask
 from dashboards.view import View
-from dashboards.views.floor import zone_flows
+from dashboards.views.floor_flows import first_visits, zone_flows
 from flows import rollup
 from flows.config import StoreConfig, load_store
 from flows.density import fruin_level
@@ -174,3 +174,14 @@ def test_days_outside_the_lake_are_no_answer(month: DemoLake) -> None:
 @pytest.mark.parametrize("density", [0, 0.30, 0.31, 0.43, 0.72, 1.08, 2.15, 9])
 def test_fruin_levels_are_those_of_the_metrics(density: float) -> None:
     assert theme.fruin_level(density)[0] == fruin_level(np.array([density]))[0]
+
+
+def test_the_first_visit_is_counted_from_the_way_in(scope: Scope, read: Callable[[str], pd.DataFrame]) -> None:
+    footfall, visits = shoppers(read("footfall")), shoppers(read("visits"))
+    table = first_visits(queries.visits(scope), queries.footfall(scope)).set_index("zone")
+    came = footfall[footfall["direction"] == "in"].groupby("person_id")["time"].min()
+    bakery = visits[visits["zone"] == "aisle_2"].groupby("person_id")["enter"].min()
+    seconds = (bakery - came.reindex(bakery.index)).dt.total_seconds().dropna()
+    assert table.loc["aisle_2", "median_s"] == pytest.approx(seconds.median())
+    assert table.loc["aisle_2", "people"] == len(seconds) > 100
+    assert table["median_s"].is_monotonic_increasing and table.index[0] == "entrance"

@@ -52,9 +52,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     running = make_server(tmp_path_factory.mktemp("prefect"))
     try:
         running.start()
-        running.deploy()
-        limited = running.prefect("work-queue", "set-concurrency-limit", "stores", "1", "--pool", "aisleflow")
-        assert limited.returncode == 0, limited.stdout
+        running.deploy(at_once=1)
         yield running
     finally:
         end(running.process)

@@ -29,7 +29,7 @@ class Server:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/api"
 
-    def start(self, seconds: float = 120) -> None:
+    def start(self, seconds: float = 300) -> None:
         """Start the server, or start it again, and wait until it answers."""
         command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(self.port)]
         self.process = self.run(command, "server.log")
@@ -49,11 +49,18 @@ class Server:
     def worker(self, *options: str, log: str = "worker.log") -> subprocess.Popen[bytes]:
         return self.run(["prefect", "worker", "start", "--pool", "aisleflow", *options], log)
 
-    def deploy(self) -> None:
-        """The work pool and everything in prefect.yaml."""
-        for command in (("work-pool", "create", "aisleflow", "--type", "process"), ("--no-prompt", "deploy", "--all")):
-            done = self.prefect(*command)
-            assert done.returncode == 0, done.stdout
+    def deploy(self, at_once: int = 1) -> None:
+        """Everything that the server is told after an installation, with so many store-days side by side."""
+        done = subprocess.run(
+            [ROOT / "deploy/register.sh", str(at_once)],
+            env=self.environment | {"PATH": f"{BIN}:{self.environment['PATH']}"},
+            text=True,
+            timeout=300,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout
 
     def prefect(self, *arguments: str, timeout: float = 240) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

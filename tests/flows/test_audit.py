@@ -174,3 +174,4 @@ def test_the_command_asks_and_reports(lake: Lake, store: StoreConfig, capsys) ->
     assert ended.value.code == 0
     told = json.loads(capsys.readouterr().out)
     assert told["quarters"] == 0 and told["ask"][0]["target"] == "main"
+    assert "drawn quarter-hours" in told["protocol"]

@@ -116,6 +116,7 @@ def test_pandas_opens_the_lake(root: str) -> None:
 @pytest.mark.skipif(
     not SPARK, reason="needs Spark and a JVM: pip install pyspark, apt-get install default-jre-headless"
 )
+@pytest.mark.case("arrow 8741, dask 5759, pandas 55400")
 def test_spark_opens_the_lake(root: str) -> None:
     names: dict = {}
     exec(documented("spark").replace("LAKE", root), names)

@@ -342,10 +342,11 @@ def test_days_without_visitors_have_the_same_types_pandas_and_duckdb(lake: Lake)
         if table != "tracklets":  # its vectors are as long as the model's
             assert pq.read_schema(empty_day).remove_metadata() == pq.read_schema(full_day).remove_metadata()
         described = [
-            duckdb.execute("DESCRIBE SELECT * FROM read_parquet(?)", [path]).fetchall()
+            [row[:2] for row in duckdb.execute("DESCRIBE SELECT * FROM read_parquet(?)", [path]).fetchall()]
             for path in (empty_day, full_day)
         ]
-        assert [row[:2] for row in described[0]][:5] == [row[:2] for row in described[1]][:5]
+        other = {name for (name, _) in set(described[0]) ^ set(described[1])}
+        assert other <= {"embedding"}
     whole = pd.read_parquet(f"{lake.root}/visits")
     assert set(whole.columns) == {*empty("visits").column_names, "store", "date"}
     assert len(whole) == 301

@@ -122,6 +122,7 @@ def test_a_crash_between_the_commit_and_the_last_copy(lake: Lake, monkeypatch, s
     assert not any(key.startswith("_staging") for key in keys(lake))
 
 
+@pytest.mark.case("prefect 9895, 18839, infrahub 9856")
 def test_two_writers_never_write_one_day(lake: Lake) -> None:
     with lake.writer(STORE, DAY):
         with pytest.raises(DayLocked, match=rf"is being written by process {os.getpid()} on "):
@@ -129,6 +130,7 @@ def test_two_writers_never_write_one_day(lake: Lake) -> None:
     lake.write_day(STORE, DAY, day_tables(1))
 
 
+@pytest.mark.case("prefect 9895, 18839, infrahub 9856")
 def test_a_lease_that_ran_out_is_taken_over_and_its_holder_writes_nothing(lake: Lake, monkeypatch) -> None:
     """A run that was held for dead and still works."""
     monkeypatch.setattr(lake_lock, "LEASE_S", 0.05)

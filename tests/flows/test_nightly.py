@@ -59,6 +59,7 @@ def test_schedules_run_by_the_stores_clock_and_the_chain_each_half_hour(server: 
     assert "Europe/Berlin" in shown
     chain = server.prefect("deployment", "inspect", "chain-day/nightly").stdout
     assert "10,40 * * * *" in chain
+    assert "5 12 * * *" in server.prefect("deployment", "inspect", "retention/nightly").stdout
 
 
 def test_prefect_is_the_version_that_schedules():

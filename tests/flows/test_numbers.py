@@ -16,14 +16,13 @@ from flows.comparisons import (
     PosError,
     change,
     conversion_by_hour,
-    day_length_note,
     days_before,
     footfall_by_hour,
     local_hours,
     read_pos,
     within,
 )
-from flows.density import crowding_episodes, fruin_level, occupancy_steps, time_in_levels
+from flows.density import crowding_episodes, fruin_level, occupancy_steps
 from flows.dwell import dwell_histogram, dwell_statistics, penetration
 from flows.heatmap import heat_map
 from flows.journeys import common_paths, first_and_last_zones, journeys, time_to_first_visit, transitions
@@ -124,11 +123,8 @@ def test_fruin_levels_at_their_limits() -> None:
     assert levels.tolist() == ["A", "A", "B", "C", "D", "E", "F", "F", None]
 
 
-def test_time_in_levels_sums_to_what_was_observed() -> None:
-    zone = rectangle_zone(0, 0, 2, 1)  # 2 m2: one person 0.5 (C), two 1.0 (D), three 1.5 (E)
+def test_people_in_a_zone_at_every_change() -> None:
     visits = stays((1, "zone", 0, 30), (2, "zone", 10, 30), (3, "zone", 20, 25))
-    table = time_in_levels(visits, [zone], {"zone": 100.0}).set_index("level")["seconds"]
-    assert table.to_dict() == {"A": 70.0, "B": 0.0, "C": 10.0, "D": 15.0, "E": 5.0, "F": 0.0}
     assert occupancy_steps(visits)["people"].tolist() == [1, 2, 3, 2]
 
 
@@ -205,9 +201,6 @@ def test_hours_of_days_with_a_change_of_clocks(zone, day, hours, missing, double
     assert table["label"].is_unique
     assert missing is None or not table["label"].str.startswith(missing).any()
     assert doubled is None or table["label"].str.startswith(doubled).sum() == 2
-    note = day_length_note(day, ZoneInfo(zone))
-    assert (note is None) == (hours == 24)
-    assert note is None or f"has {hours} hours" in note
 
 
 def test_footfall_by_local_hour_and_opening_hours() -> None:

@@ -9,13 +9,17 @@ import subprocess
 import sys
 import time
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pandas as pd
 import pytest
 from prefect.server.schemas.schedules import CronSchedule
 
+from flows.config import load_store
+from flows.due import last_ended_day
 from flows.lake import Lake
 from tests.flows.painted import DAY, PaintedStore, walks
 
@@ -38,6 +42,20 @@ def test_a_daily_schedule_runs_once_each_local_day(zone, day, hours, cron):
     moments = asyncio.run(schedule.get_dates(n=20, start=first, end=first + timedelta(days=5)))
     days = [moment.astimezone(ZoneInfo(zone)).date() for moment in moments]
     assert days == [first.date() + timedelta(days=number) for number in range(5)]
+
+
+@pytest.mark.case("prefect PR 10472, 326")
+@pytest.mark.parametrize(("zone", "day", "hours"), CHANGES)
+def test_the_half_hourly_look_finds_each_local_day_once(shop, zone, day, hours):
+    """What prefect.yaml schedules is `chain-day`, each half hour of UTC: which day it finds ended, and when."""
+    shop.data["timezone"] = zone
+    config, first = load_store(shop.file), datetime.combine(day - timedelta(days=2), datetime.min.time(), UTC)
+    looks = [first + timedelta(minutes=10 + 30 * number) for number in range(48 * 5)]
+    found = [last_ended_day(config, now=look) for look in looks]
+    assert all(after - before in (timedelta(0), timedelta(days=1)) for before, after in pairwise(found))
+    seen_first = next(look for look, ended in zip(looks, found, strict=True) if ended == day)
+    midnight = datetime.combine(day + timedelta(days=1), datetime.min.time(), ZoneInfo(zone))
+    assert timedelta(hours=2.5) <= seen_first - midnight < timedelta(hours=3)
 
 
 @pytest.mark.case("prefect PR 10472, 326")
@@ -185,6 +203,28 @@ def run_on_a_full_disk(shop: PaintedStore, most_bytes: int = 2_000) -> int:
         signal.signal(signal.SIGXFSZ, before)
 
 
+@pytest.mark.case("arrow 8741, dask 5759, pandas 55400")
+def test_a_day_without_visitors_has_the_types_of_the_day_beside_it(shop):
+    """Both made by the job; read by pandas and by DuckDB, one by one and together."""
+    shop.data["opening_hours"]["saturday"] = ["10:00-10:01"]
+    shop.data["entrances"] = [{"id": "main", "line": [[8, 0], [8, 12]], "inside": [12, 6]}]
+    shop.clip([walks(0, (0, 60, 200), (4, 260, 200))], 4)
+    shop.clip([], 4, day="2025-03-15")
+    assert shop.run() == 0 and shop.run("--date", "2025-03-15") == 0
+    lake = Lake(shop.lake)
+    rows = {}
+    for table in lake.manifest("shop", DAY).tables:
+        files = lake.addresses(table)
+        frames = [pd.read_parquet(file) for file in files]
+        assert frames[0].dtypes.equals(frames[1].dtypes), table
+        described = [duckdb.execute("DESCRIBE SELECT * FROM read_parquet(?)", [file]).fetchall() for file in files]
+        assert described[0] == described[1], table
+        assert len(duckdb.execute("SELECT * FROM read_parquet(?)", [lake.glob(table)]).df()) == sum(map(len, frames))
+        rows[table] = [len(frame) for frame in frames]
+    assert rows["visits"] == [1, 0] and rows["footfall"] == [1, 0] and rows["identities"] == [1, 0]
+    assert rows["zone_counts"][0] == rows["zone_counts"][1] > 0
+
+
 @pytest.mark.case("sibling: the disk is full")
 @pytest.mark.parametrize("had_the_day", [False, True])
 def test_a_full_disk_stops_the_job_in_one_line_and_spoils_nothing(shop, capfd, had_the_day):
@@ -247,6 +287,24 @@ def test_any_folders_name_will_do(shop, name):
     other = PaintedStore(folder)
     other.clip([STANDS], 4)
     assert other.run() == 0 and len(other.table("visits")) == 1
+
+
+@pytest.mark.case("sibling: names and places in files that a terminal library takes for colours and pictures")
+def test_brackets_and_colons_are_printed_as_they_are(shop, capfd):
+    folder = shop.folder / "disk [old] [" / "red]"
+    folder.mkdir(parents=True)
+    other = PaintedStore(folder)
+    other.data["name"] = "Shop [/b] :100:"
+    other.data["zones"][0]["name"] = "[red]"
+    other.clip([STANDS], 4)
+    (folder / "videos" / "cam" / f"{DAY}_10-00-30.mp4").write_bytes(b"")
+    assert other.run("--partial") == 0
+    told = capfd.readouterr().out
+    assert f"Shop [/b] :100:, {DAY}: 1 shoppers" in told and "[red]" in told
+    assert "problem: recordings of cam: 2025-03-14_10-00-30.mp4: read 0 %: the file is empty" in told
+    other.file.write_text("#\n" * 99 + "id: no id\n" + other.file.read_text().partition("\n")[2])
+    assert other.command("check", str(folder / "store.yaml")) == 2
+    assert f"{folder}/store.yaml:100: id: string should match pattern" in capfd.readouterr().err
 
 
 @pytest.mark.case("sibling: a day that has not come, or of which nothing is left")

@@ -14,7 +14,8 @@ from tests.flows.painted import DAY, SIZE, Painted, PaintedStore, painted_pictur
 
 VISITOR = walks(0, (2, 20, 200), (4, 160, 200), (14, 160, 200), (18, 300, 200))
 """Comes into the aisle (x from 80 to 240 px) after 2.857 s and leaves it after 16.286 s."""
-DWELL_S = (14 + 80 / 35) - (2 + 60 / 70)
+ENTERS_S = 2 + 60 / 70
+DWELL_S = (14 + 80 / 35) - ENTERS_S
 
 
 def visit_seconds(shop: PaintedStore) -> list[float]:
@@ -69,7 +70,11 @@ def test_what_can_be_read_of_a_cut_file_counts_and_the_rest_is_said(shop, capfd,
     assert "of 40.0 s; the recording ends early" in shop.problems
     assert [reason for _, _, reason in shop.gaps()] == ["no pictures in the recording", "no recording"]
     assert f"in the {seen_s / 60:.0%} of the opening hours that the cameras saw" in capfd.readouterr().out
-    assert shop.table("zone_counts")["coverage"].tolist() == pytest.approx([seen_s / 60] * 2, abs=0.01)
+    counts = shop.table("zone_counts")
+    assert counts["coverage"].tolist() == pytest.approx([seen_s / 60] * 2, abs=0.01)
+    seen_in_aisle_s = min(max(seen_s - ENTERS_S, 0), DWELL_S)
+    assert visit_seconds(shop) == pytest.approx([seen_in_aisle_s], abs=0.3)
+    assert counts["dwell_s"].tolist() == pytest.approx([seen_in_aisle_s] * 2, abs=0.3)
 
 
 @pytest.mark.case("opencv 15352, 16576")
@@ -280,6 +285,7 @@ def test_a_placeholder_of_no_bytes_is_told_and_the_rest_counts(shop, capfd):
     shop.clip([VISITOR], 20)
     (shop.folder / "videos/cam" / f"{DAY}_10-00-30.mp4").write_bytes(b"")
     assert shop.run() == 2
-    assert "10-00-30.mp4: read 0 %: the file is empty" in capfd.readouterr().err
+    told = capfd.readouterr().err
+    assert "10-00-30.mp4: read 0 %: the file is empty; aisleflow run --partial goes on without it" in told
     assert shop.run("--partial") == 0
     assert "the file is empty" in shop.problems and len(visit_seconds(shop)) == 1

@@ -137,3 +137,11 @@ def test_totals_stay_when_a_person_is_taken_out_of_the_rows(tmp_path: Path) -> N
     after = lake.replace_tables(STORE, DAY, {"footfall": doors[doors["person_id"] == 2]})
     assert after.numbers == before.numbers and after.numbers["shoppers"]["footfall"] == 2
     assert lake.read("footfall").num_rows == 1
+
+
+def test_footfall_is_unknown_where_there_is_no_entrance_to_count_at(tmp_path: Path) -> None:
+    row = {"person_id": 1, "role": "shopper", "zone": "a", "enter": START_US, "exit": START_US + 60 * SECOND_US}
+    visits = pd.DataFrame([row | {"dwell_s": 60.0, "truncated": False}])
+    manifest = Lake(str(tmp_path)).write_day(STORE, DAY, {"visits": visits, "runs": run()})
+    shoppers = manifest.numbers["shoppers"]
+    assert shoppers["footfall"] is None and shoppers["visitors"] is None and shoppers["people"] == 1

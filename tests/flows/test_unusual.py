@@ -49,3 +49,8 @@ def test_it_is_the_median_of_all_other_days() -> None:
         assert len(others) >= LEAST_DAYS
         if day in found.index:
             assert found.loc[day, "usual"] == np.median(others)
+
+
+def test_a_day_whose_footfall_is_not_known_is_neither_unusual_nor_a_measure() -> None:
+    found = unusual_days(numbers([np.nan, np.nan, 100, 101, 99, 200]))
+    assert found["footfall"].tolist() == [200] and found.iloc[0]["usual"] == 100
