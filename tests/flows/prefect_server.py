@@ -55,7 +55,7 @@ class Server:
             [ROOT / "deploy/register.sh", str(at_once)],
             env=self.environment | {"PATH": f"{BIN}:{self.environment['PATH']}"},
             text=True,
-            timeout=300,
+            timeout=900,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=False,
