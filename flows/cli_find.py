@@ -25,7 +25,9 @@ find_commands.add_typer(user, name="user")
 
 StoreOption = Annotated[str, typer.Option("--store", help="store id")]
 ReasonOption = Annotated[str, typer.Option("--reason", help="why; goes into the audit beside your name")]
-ImageOption = Annotated[Path | None, typer.Option("--image", help="JPEG, PNG or WebP of the person")]
+ImageOption = Annotated[
+    list[Path], typer.Option("--image", help="JPEG, PNG or WebP of the person; several are averaged")
+]
 UpperOption = Annotated[str | None, typer.Option("--upper", help="colour above the waist: red, dark clothes are black")]
 LowerOption = Annotated[str | None, typer.Option("--lower", help="colour below the waist")]
 AgeOption = Annotated[str | None, typer.Option("--age", help="child or adult, by height")]
@@ -35,7 +37,7 @@ AgeOption = Annotated[str | None, typer.Option("--age", help="child or adult, by
 def find(
     store: StoreOption,
     reason: ReasonOption = "",
-    image: ImageOption = None,
+    image: ImageOption = [],  # noqa: B006
     at: Annotated[
         str | None, typer.Option("--at", metavar="CAMERA,TIME,X,Y", help="a person seen: store time (ISO), pixels")
     ] = None,
@@ -84,7 +86,7 @@ def find(
 def find_live_command(
     store: StoreOption,
     reason: ReasonOption = "",
-    image: ImageOption = None,
+    image: ImageOption = [],  # noqa: B006
     upper: UpperOption = None,
     lower: LowerOption = None,
     age: AgeOption = None,
@@ -110,9 +112,13 @@ def find_live_command(
 def find_log(store: StoreOption, lake: LakeOption = None) -> None:
     """Who searched for a person, when, why, and what was shown. Exit status 1 where entries were tampered with."""
     from flows.find_audit import AuditLog
+    from flows.lake_layout import LakeError
     from flows.plan import default_lake
 
-    log = AuditLog(lake or default_lake(), store)
+    try:
+        log = AuditLog(lake or default_lake(), store)
+    except LakeError as error:
+        raise ValueError(str(error)) from None
     for row in log.entries().to_pylist():
         shown = f" shown: {' '.join(row['shown'])}" if row["shown"] else ""
         line = f"{row['number']} {row['time']:%Y-%m-%d %H:%M:%S}Z {row['user']} {row['action']}: {row['reason']!r}"
@@ -147,18 +153,18 @@ def _newest_day(lake: str, store: str) -> Any:
 
 
 def _query(
-    search: PersonSearch, image: Path | None, at: str | None, upper: str | None, lower: str | None, age: str | None
+    search: PersonSearch, images: list[Path], at: str | None, upper: str | None, lower: str | None, age: str | None
 ) -> Query:
     from dataclasses import replace
 
     from detection.isolated import decode_picture
     from flows.find import Query, described
 
-    if image is not None and at is not None:
+    if images and at is not None:
         raise ValueError("give --image or --at, not both")
     query = Query()
-    if image is not None:
-        query = search.of_picture(decode_picture(image.read_bytes()))
+    if images:
+        query = search.of_pictures([decode_picture(image.read_bytes()) for image in images])
     if at is not None:
         query = search.of_person_at(*_person_at(search.config, at))
     return replace(query, **described(upper, lower, age))

@@ -50,7 +50,7 @@ def find_live(
     logger = get_run_logger()
     today = datetime.now(UTC).date()
     search = PersonSearch(find_store(store, stores), lake or default_lake(), f"os:{getpass.getuser()}", reason, [today])
-    query = search.of_picture(decode_picture(Path(image).read_bytes())) if image else Query()
+    query = search.of_pictures([decode_picture(Path(image).read_bytes())]) if image else Query()
     query = replace(query, **described(upper, lower, age))
     matches = []
     for match in LiveSearch(search, query, look_back_s=look_back_minutes * 60).watch(minutes * 60):

@@ -87,7 +87,7 @@ def process_chunks(plan: Plan, runner: ChunkRunner) -> list[str]:
         with runner.submitting():
             runs = {chunk_task.submit(chunk, plan.work, choices): number for number, chunk in enumerate(plan.chunks)}
         for run in as_completed(list(runs)):
-            if run.state.is_completed():
+            if isinstance(run.result(raise_on_failure=False), str):  # the server learns of its state only later
                 state = progress.finished(runs[run])
                 described = _described(plan, state.text)
                 update_progress_artifact(artifacts[state.camera], state.percent, description=described)

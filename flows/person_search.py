@@ -64,14 +64,17 @@ class PersonSearch:
             self._write("refused", str(refusal))
             raise
 
-    def of_picture(self, picture: np.ndarray) -> Query:
-        """A query for the person in a picture, uint8 RGB (H, W, 3): the largest that the store's detector finds, or the
-        whole picture where it finds none."""
-        found = detector_of(self.config.detector).detect([picture])[0]
-        if len(found):
-            sides = found.boxes[:, 2:] - found.boxes[:, :2]
-            picture = cut_out(picture, found.boxes[int(np.prod(sides, axis=1).argmax())], 0.05)
-        return Query(embedding=embedder_of(self.config.reid).embed([picture])[0])
+    def of_pictures(self, pictures: Sequence[np.ndarray]) -> Query:
+        """A query for one person in one or more pictures, uint8 RGB (H, W, 3): in each the largest that the store's
+        detector finds, or the whole picture where it finds none. Several views are averaged."""
+        vectors = embedder_of(self.config.reid).embed([self._largest_person(picture) for picture in pictures])
+        return Query(embedding=vectors.mean(axis=0))
+
+    def _largest_person(self, picture: np.ndarray) -> np.ndarray:
+        boxes = self._people_in(picture)
+        if not len(boxes):
+            return picture
+        return cut_out(picture, boxes[int(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1).argmax())], 0.05)
 
     def of_person_at(self, camera: str, time_us: int, point: tuple[float, float]) -> Query:
         """A query for whom somebody clicked on, in a camera's picture. Raises ValueError where nobody was tracked."""
@@ -109,7 +112,10 @@ class PersonSearch:
         return found
 
     def answer(self, query: Query, name: TrackletName, *, same_person: bool) -> Query:
-        """The query after a person has looked at a candidate and said whether it is the one."""
+        """The query after a person has looked at a candidate and said whether it is the one. Raises ValueError for a
+        sighting that could not have been listed."""
+        if not any(day.day == name.day and day.row_of(name.camera, name.track_id) is not None for day in self.opened):
+            raise ValueError(f"{name}: there is no such sighting on the days that are searched")
         self._write("confirm" if same_person else "reject", shown=[name])
         if same_person:
             return replace(query, confirmed=(*query.confirmed, name))

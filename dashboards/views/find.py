@@ -106,16 +106,22 @@ def _ask(view: View, user: User) -> None:
         if way == "Person in a frame":
             _by_frame(view, user, reason, words, filters, newest_first)
             return
-        upload = None
+        uploads = []
         if way == "Picture":
-            upload = st.file_uploader(
-                "Picture of the person", PICTURE_TYPES, key="find.picture", max_upload_size=MOST_BYTES // 1_000_000
+            uploads = st.file_uploader(
+                "Pictures of the person",
+                PICTURE_TYPES,
+                accept_multiple_files=True,
+                key="find.picture",
+                max_upload_size=MOST_BYTES // 1_000_000,
+                help="One is enough; several views of the same clothes find more.",
             )
         if st.button("Search", type="primary", icon=":material/person_search:", key="find.search"):
-            if way == "Picture" and upload is None:
+            if way == "Picture" and not uploads:
                 raise ValueError("choose a picture of the person first")
             search = _search(view, user, reason)
-            query = search.of_picture(decode_picture(upload.getvalue())) if upload is not None else Query()
+            pictures = [decode_picture(upload.getvalue()) for upload in uploads]
+            query = search.of_pictures(pictures) if pictures else Query()
             _start(view, user, search, replace(query, **words), filters, newest_first)
     except (ValueError, LakeError) as error:
         st.error(_sentence(error), icon=":material/block:")

@@ -145,16 +145,39 @@ def paths(view: View) -> None:
             "Share": common["share"] * 100,
         }
     )
-    st.dataframe(
-        table,
-        hide_index=True,
-        height=40 + 46 * len(table),
-        row_height=46,  # a long way takes two lines
-        key="paths.table",
-        column_config={
-            "Way": st.column_config.TextColumn(width=410),
-            "People": st.column_config.NumberColumn(format="localized", width=62),
-            "Share": st.column_config.NumberColumn(help="Of all people with a visit.", format="%.1f%%", width=62),
-        },
-    )
+    st.plotly_chart(_common_ways(table), key="paths", config={"displayModeBar": False}, alt="Most common ways")
+    st.caption("People who went so, and their share of all people with a visit.")
     downloads("paths", table, view)
+
+
+def _common_ways(table: pd.DataFrame) -> go.Figure:
+    """A bar a way, with the way's zones written above it: they are too long for an axis or a table's column."""
+    places = list(range(len(table)))
+    figure = go.Figure(
+        go.Bar(
+            x=table["People"],
+            y=places,
+            orientation="h",
+            width=0.3,
+            marker_color=theme.BLUE,
+            text=[f"{people:,} ({share:.1f}%)" for people, share in zip(table["People"], table["Share"], strict=True)],
+            textposition="outside",
+            cliponaxis=False,
+            customdata=table["Way"],
+            hovertemplate="%{customdata}<br>%{text}<extra></extra>",
+        )
+    )
+    figure.add_scatter(
+        x=[0] * len(places),
+        y=[place - 0.38 for place in places],
+        text=table["Way"],
+        mode="text",
+        textposition="middle right",
+        textfont={"size": 12, "color": theme.ink()},
+        cliponaxis=False,
+        hoverinfo="skip",
+    )
+    theme.style(figure, 30 + 39 * len(places), showlegend=False)
+    figure.update_xaxes(visible=False, range=[0, int(table["People"].max()) * 1.25])
+    figure.update_yaxes(visible=False, range=[len(places) - 0.6, -0.7])
+    return figure

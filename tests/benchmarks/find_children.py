@@ -89,7 +89,7 @@ def look_for_children(folder: Path, work: Path) -> list[Outcome]:
         if not _long_enough(seen):
             continue
         started = time.perf_counter()
-        query = replace(search.of_picture(picture), age="child")
+        query = replace(search.of_pictures([picture]), age="child")
         found = search.find(query, Filters(others), count=LISTED)
         answer_s = None
         if len(outcomes) < TIMED:

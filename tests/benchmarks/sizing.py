@@ -33,7 +33,6 @@ KEPT = {
     "chunks": "privacy.embeddings_days or positions_days, the shorter",
     "tracklets": "embeddings: privacy.embeddings_days",
     "positions": "privacy.positions_days",
-    "counts": "for ever",
 }
 
 
@@ -75,6 +74,7 @@ def measure(file: Path, day: date | None, lake: str) -> dict[str, Any]:
     stages = {"decode": spent["decode"]}
     stages |= share(spent["video"], {name: took[f"video: {name}"] for name in ("detect", "embed")})
     stages |= share(spent["finish"], {name: took[name] for name in ("tracks", "people", "tables", "views")})
+    fixed = stages.pop("views")  # some pictures of each camera's day, however long it is
     boxes = sum(len(column) - column.null_count for column in (pq.read_table(file)["x1"] for file in files))
     (run,) = Lake(lake).read_day(plan.config.id, plan.day)["runs"].to_pylist()
     pictures = sum(camera["frames"] for camera in run["cameras"])
@@ -85,6 +85,7 @@ def measure(file: Path, day: date | None, lake: str) -> dict[str, Any]:
         "sampling_fps": sorted({camera.sampling_fps for camera in plan.config.cameras}),
         "boxes_a_picture": boxes / pictures,
         "core_s": stages,
+        "core_s_a_camera_day": fixed / len(summary.cameras),
         "video_s_per_core_s": seconds / sum(stages.values()),
         "video_s_per_detecting_s": seconds / took["video: detect"],
         "wall_s": time.monotonic() - began,
@@ -99,20 +100,25 @@ def share(total: float, parts: dict[str, float]) -> dict[str, float]:
 
 
 def stored(plan: Any, lake: str) -> dict[str, int]:
-    def size(*patterns: str) -> int:
-        return sum(file.stat().st_size for pattern in patterns for file in Path(lake).glob(pattern) if file.is_file())
+    """Bytes of what grows with the video. Counts are left out: they are small, and of a short day mostly headers."""
 
-    apart = {"chunks": size("_chunks/**/*"), "tracklets": size("tracklets/**/*"), "positions": size("positions/**/*")}
+    def size(pattern: str) -> int:
+        return sum(file.stat().st_size for file in Path(lake).glob(pattern) if file.is_file())
+
     recordings = {chunk.path for chunk in plan.chunks}
-    counts = size("[!_]*/**/*", "_days/**/*") - apart["tracklets"] - apart["positions"]
-    return {"recordings": sum(Path(path).stat().st_size for path in recordings)} | apart | {"counts": counts}
+    tables = {name: size(f"{name}/**/*") for name in ("tracklets", "positions")}
+    return {
+        "recordings": sum(Path(path).stat().st_size for path in recordings),
+        "chunks": size("_chunks/**/*"),
+    } | tables
 
 
-def fleet(rate: float, hours: float, window: float, price: float) -> list[dict[str, float]]:
-    """Cores, machines and money for each of `FLEETS`, from video-seconds per core-second."""
+def fleet(rate: float, fixed_s: float, hours: float, window: float, price: float) -> list[dict[str, float]]:
+    """Cores, machines and money for each of `FLEETS`, from video-seconds per core-second and what a camera's day takes
+    however long it is."""
     rows = []
     for cameras in FLEETS:
-        core_hours = cameras * hours / rate
+        core_hours = cameras * (hours / rate + fixed_s / 3600)
         cores = math.ceil(core_hours / window / LOAD)
         machines = math.ceil(cores / CORES_A_MACHINE)
         row = {"cameras": cameras, "core_hours_a_day": core_hours, "cores": cores, "machines": machines}
@@ -144,7 +150,8 @@ def main() -> None:
         if file.is_dir():
             file, day = laid_out(file, Path(name))
         found = measure(file, day, f"{name}/lake")
-    fleets = fleet(found["video_s_per_core_s"], chosen.hours, chosen.window, chosen.price)
+    rate, fixed_s = found["video_s_per_core_s"], found["core_s_a_camera_day"]
+    fleets = fleet(rate, fixed_s, chosen.hours, chosen.window, chosen.price)
     if chosen.json:
         print(json.dumps(found | {"fleets": fleets}))
     else:
@@ -160,6 +167,7 @@ def show(found: dict[str, Any], fleets: list[dict[str, float]]) -> None:
     )
     for stage, seconds in (found["core_s"] | {"together": video_s / rate}).items():
         print(f"  {stage:8} {seconds:8.1f} core-s {video_s / max(seconds, 1e-9):10.2f} video-s a core-s")
+    print(f"  and {found['core_s_a_camera_day']:.1f} core-s a camera and day, however long, for its views")
     print(f"  {found['video_s_per_detecting_s']:.2f} video-s a second of detecting by the clock (a GPU's, if on one)")
     for what, size in found["bytes_a_camera_hour"].items():
         print(f"  {what:10} {size / 1e6:8.2f} MB a camera-hour, kept {KEPT[what]}")

@@ -73,6 +73,36 @@ def test_a_decoder_that_stands_still_is_ended(clip, monkeypatch):
     assert "stood still" in reader.report.problems[0]
 
 
+def test_first_frames_come_from_one_process_and_a_bad_file_is_passed_over(clip, tmp_path):
+    broken = tmp_path / "broken.mp4"
+    broken.write_bytes(b"no video")
+    asked = [(clip, 2), (broken, 0), (clip, 1), (clip, 60)]
+    requests = [
+        (Recording(str(path), "west", 0), 5.0, {"from_us": after * SECOND, "assumed_fps": 25}) for path, after in asked
+    ]
+    found = list(isolated.first_frames(requests))
+    assert [frame and frame.time_us for frame in found] == [2 * SECOND, None, 1 * SECOND, None]
+    plain = next(iter(VideoReader(Recording(str(clip), "west", 0), 5.0, from_us=1 * SECOND)))
+    np.testing.assert_array_equal(found[2].image, plain.image)
+
+
+def test_a_file_that_kills_the_decoder_costs_its_own_frame_only(clip, monkeypatch):
+    started = []
+    start = isolated._Child.__init__
+
+    def counted(self: isolated._Child, task: str) -> None:
+        start(self, task)
+        started.append(self)
+        if len(started) == 1:
+            os.kill(self._process.pid, signal.SIGSEGV)
+
+    monkeypatch.setattr(isolated._Child, "__init__", counted)
+    request = (Recording(str(clip), "west", 0), 5.0, {})
+    found = list(isolated.first_frames([request] * 3))
+    assert [frame is None for frame in found] == [True, False, False]
+    assert len(started) == 2
+
+
 def test_what_makes_no_sense_is_not_believed():
     child = object.__new__(isolated._Child)
     for head in (HEAD.pack(FRAME, 0, 2**31, 2**31), HEAD.pack(FRAME, 0, 0, 5), HEAD.pack(b"R", 0, 0, 2**31)):

@@ -55,7 +55,7 @@ class Server:
             [ROOT / "deploy/register.sh", str(at_once)],
             env=self.environment | {"PATH": f"{BIN}:{self.environment['PATH']}"},
             text=True,
-            timeout=300,
+            timeout=900,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             check=False,
@@ -114,7 +114,7 @@ def wait_for(url: str, seconds: float, log: Path) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         try:
-            with urllib.request.urlopen(url, timeout=2):
+            with urllib.request.urlopen(url, timeout=10):
                 return
         except OSError:
             time.sleep(0.3)

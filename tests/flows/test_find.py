@@ -58,6 +58,22 @@ def test_who_looks_like_the_picture_comes_first_and_each_person_once(search: Per
     assert found[0].similarity == pytest.approx(float(looks(1, 9) @ looks(1, found[0].name.track_id - 1)), abs=0.01)
 
 
+def test_several_pictures_are_averaged_and_the_largest_person_is_cut_out(search: PersonSearch, monkeypatch):
+    asked: list[np.ndarray] = []
+
+    class Embedder:
+        def embed(self, pictures: list[np.ndarray]) -> np.ndarray:
+            asked.extend(pictures)
+            return np.stack([looks(1, 20), looks(1, 21)])
+
+    boxes = np.array([[10, 10, 20, 30], [40, 20, 100, 180]], np.float32)
+    monkeypatch.setattr("flows.person_search.embedder_of", lambda _: Embedder())
+    monkeypatch.setattr(search, "_people_in", lambda picture: boxes if picture.shape[0] == 200 else boxes[:0])
+    query = search.of_pictures([np.zeros((200, 150, 3), np.uint8), np.zeros((64, 32, 3), np.uint8)])
+    assert [picture.shape for picture in asked] == [(176, 66, 3), (64, 32, 3)]
+    assert query.embedding == pytest.approx((looks(1, 20) + looks(1, 21)) / 2)
+
+
 def test_words_alone_find_by_clothes_and_height(search: PersonSearch):
     assert who(search.find(Query(upper="red", age="child")))[0] == 1
     assert set(who(search.find(Query(age="child")))) == {1, 3}, "nobody who is surely an adult is listed"
@@ -122,6 +138,8 @@ def test_the_way_over_the_floor_and_where_it_ends(search: PersonSearch):
 def test_an_empty_question_an_unknown_colour_and_a_day_without_colours_say_so(search: PersonSearch):
     with pytest.raises(ValueError, match="say whom to look for"):
         search.find(Query())
+    with pytest.raises(ValueError, match="there is no such sighting"):
+        search.answer(Query(age="child"), TrackletName(DAY, "west", 99), same_person=True)
     with pytest.raises(ValueError, match="'mauve' is none of the colours"):
         search.find(Query(upper="mauve"))
 

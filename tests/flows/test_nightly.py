@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,16 @@ def test_deploy_worker_run_and_the_lake_holds_the_day(server: Server, worker: Pa
     assert counts.num_rows > 0
     artifacts = server.prefect("artifact", "ls").stdout
     assert "day-report-demo" in artifacts
+    progress = progress_of(server, "demo")
+    assert len(progress) == 3 and set(progress.values()) == {100}, progress
+
+
+def progress_of(server: Server, store: str) -> dict[str, float]:
+    """Percent by description of a store's progress artifacts, which have no key to be asked for by."""
+    request = urllib.request.Request(f"{server.url}/artifacts/filter", b"{}", {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        found = [one for one in json.load(answer) if one["type"] == "progress"]
+    return {one["description"]: one["data"] for one in found if one["description"].startswith(f"{store} ")}
 
 
 def test_the_chain_processes_what_is_due_and_a_store_that_fails_is_told(server: Server, worker: Path, tmp_path: Path):

@@ -246,8 +246,8 @@ def test_a_lake_that_can_not_be_written_is_told(shop, capfd):
     shop.clip([STANDS], 2)
     (shop.folder / "lake").write_text("a note, not a lake")
     assert shop.run() in (1, 2)
-    told = [line for line in capfd.readouterr().err.splitlines() if "lake" in line]
-    assert len(told) == 1 and "Not a directory" in told[0]
+    told = [line for line in capfd.readouterr().err.splitlines() if "Not a directory" in line]
+    assert len(told) == 1 and "lake" in told[0]
 
 
 @pytest.mark.case("sibling: other programs leave files in the lake")

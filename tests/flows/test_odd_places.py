@@ -204,6 +204,18 @@ def test_two_entrances_are_told_apart(shop):
     assert found[["entrance", "direction"]].to_numpy().tolist() == [["main", "in"], ["back", "out"]]
 
 
+@pytest.mark.case("sibling: one in and one out at the same moment, side by side, while a third turns round at the door")
+def test_who_meets_in_the_doorway_is_counted_each_their_way(shop):
+    shop.data["entrances"] = [GATE]
+    comes, goes = walks(0, (1, 60, 238), (9, 60, 100)), walks(2, (1, 120, 100), (9, 120, 238))
+    turns_round = walks(4, (1, 220, 238), (5, 220, 182), (6, 220, 182), (10, 220, 238))
+    shop.clip([comes, goes, turns_round], 12)
+    assert shop.run() == 0
+    footfall, people = shop.table("footfall"), shop.table("identities")["person_id"].nunique()
+    assert people == 3 and sorted(footfall["direction"]) == ["in", "out"]
+    assert footfall["person_id"].nunique() == 2
+
+
 @pytest.mark.case("sibling: a poster or a screen with a person on it")
 def test_who_stands_in_a_mask_is_nobody(shop):
     shop.data["cameras"][0]["mask"] = [[[200, 0], [320, 0], [320, 240], [200, 240]]]

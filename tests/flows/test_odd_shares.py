@@ -86,6 +86,14 @@ def test_a_day_processed_before_the_copying_ended_is_due_again(shop):
     assert shop.run() == 0 and shop.problems == ""
 
 
+@pytest.mark.case("sibling: the lake's own share is away")
+def test_a_lake_that_begins_anew_is_told(shop, capfd):
+    shop.clip([STANDS], 2)
+    told = f"warning: {shop.lake} holds no day yet: a new lake begins there. If it should hold some"
+    assert shop.run() == 0 and told in capfd.readouterr().err
+    assert shop.run() == 0 and "holds no day yet" not in capfd.readouterr().err
+
+
 def test_a_damaged_recording_is_still_there(tmp_path):
     file = tmp_path / "damaged.mp4"
     file.write_bytes(b"no video")

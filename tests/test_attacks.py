@@ -1,0 +1,359 @@
+"""Attacks on people's privacy and on the machine, each tried, each refused with a line that says why.
+
+Who searches is audited, and so is a search that was refused; the tests read the audit where one is due.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import pickle
+import struct
+import sys
+import tomllib
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from streamlit.testing.v1 import AppTest
+
+from dashboards.sign_in import KEY, Session
+from detection import isolated
+from detection.detector import DetectorError, load_detector
+from detection.guarded_picture import PictureRefused
+from flows.cli import main
+from flows.config import StoreConfigError, load_store
+from flows.day_secrets import SecretMissing, day_secret, delete_day_secret, make_secret
+from flows.find import Query, SearchRefused
+from flows.find_audit import AuditLog
+from flows.lake import Lake
+from flows.lake_layout import LakeError
+from flows.person_search import PersonSearch
+from flows.users import UsersError, add_user, read_users, sign_in, signed_in_elsewhere
+from reid.weights import WeightsError, read_state
+from tests.conftest import ROOT
+from tests.flows.search_lake import DAY, REASON, Seen, looks, open_search, write_day, write_store
+
+NEXT = date(2025, 3, 15)
+PEOPLE = [Seen(1, "west"), Seen(2, "checkout"), Seen(3, "south")]
+PASSWORD = "correct horse battery"
+PAGE = "from dashboards.views import find\nfind.render()\n"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    store = write_store(tmp_path / "stores")
+    write_day(store, tmp_path / "lake", PEOPLE)
+    return store
+
+
+@pytest.fixture
+def audit(tmp_path: Path) -> Callable[[], list[dict[str, Any]]]:
+    """The audit's rows so far."""
+    return lambda: AuditLog(str(tmp_path / "lake"), "demo").entries().to_pylist()
+
+
+def ends_with_2(arguments: list[str], capfd: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    return capfd.readouterr().err
+
+
+# Searching
+
+
+def test_a_store_that_did_not_turn_search_on_is_not_searched(file: Path, tmp_path: Path, audit, capfd):
+    write_store(tmp_path / "stores", find=None)
+    where = ["--store", "demo", "--lake", str(tmp_path / "lake"), "--stores", str(tmp_path / "stores")]
+    assert "person search is off for demo" in ends_with_2(["find", *where, "--reason", REASON, "--age", "child"], capfd)
+    assert [row["action"] for row in audit()] == ["refused"]
+
+
+@pytest.mark.parametrize("purpose", ["", "because", None])
+def test_search_is_not_turned_on_without_a_purpose(tmp_path: Path, purpose: str | None):
+    store = write_store(tmp_path, find={} if purpose is None else {"purpose": purpose})
+    with pytest.raises(StoreConfigError, match=r"find\.purpose"):
+        load_store(store)
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "x", "\n\t so \n"])
+def test_a_search_without_a_reason_is_refused_and_audited(file: Path, tmp_path: Path, audit, reason: str):
+    with pytest.raises(SearchRefused, match="say why you search"):
+        open_search(file, tmp_path / "lake", reason)
+    (row,) = audit()
+    assert (row["user"], row["action"], row["shown"]) == ("anna", "refused", [])
+
+
+def test_two_days_are_not_joined(file: Path, tmp_path: Path, audit):
+    write_day(file, tmp_path / "lake", PEOPLE, NEXT)
+    with pytest.raises(SearchRefused, match="does not let a person be followed over several days"):
+        open_search(file, tmp_path / "lake", days=(DAY, NEXT))
+    assert audit()[-1]["action"] == "refused"
+
+
+def test_whoever_holds_the_lake_alone_joins_no_days(file: Path, tmp_path: Path, monkeypatch):
+    """The same person on two days: the stored vectors have nothing in common, and the secrets are not in the lake."""
+    write_day(file, tmp_path / "lake", PEOPLE, NEXT)
+    stored = [
+        np.array(Lake(str(tmp_path / "lake")).read_day("demo", day)["tracklets"]["embedding"].to_pylist(), np.float32)
+        for day in (DAY, NEXT)
+    ]
+    same, others = np.diag(stored[0] @ stored[1].T), (stored[0] @ stored[1].T)[~np.eye(len(PEOPLE), dtype=bool)]
+    assert np.abs(same).max() < 0.3 and same.mean() - others.mean() < 0.2
+    within = stored[0] @ stored[0].T
+    assert np.allclose(np.diag(within), 1, atol=1e-2)
+    config = load_store(file)
+    secrets = [day_secret(config, day).read() for day in (DAY, NEXT)]
+    for path in (tmp_path / "lake").rglob("*"):
+        assert not path.is_file() or all(secret not in path.read_bytes() for secret in secrets)
+    assert all(Path(day_secret(config, day).path).stat().st_mode & 0o077 == 0 for day in (DAY, NEXT))
+    monkeypatch.setenv("AISLEFLOW_SECRETS", str(tmp_path / "elsewhere"))
+    with pytest.raises(SecretMissing, match="embeddings were deleted, or AISLEFLOW_SECRETS"):
+        open_search(file, tmp_path / "lake").find(Query(embedding=looks(1)))
+    make_secret(config, DAY)  # one's own secret instead of the deleted one
+    with pytest.raises(SecretMissing, match="turned by another secret"):
+        open_search(file, tmp_path / "lake").find(Query(embedding=looks(1)))
+
+
+def test_a_day_whose_secret_is_gone_is_never_searched_again(file: Path, tmp_path: Path):
+    open_search(file, tmp_path / "lake").find(Query(embedding=looks(1)))
+    delete_day_secret("demo", DAY)
+    with pytest.raises(SecretMissing):
+        open_search(file, tmp_path / "lake").find(Query(embedding=looks(1)))
+
+
+def test_what_cannot_be_audited_is_not_shown(file: Path, tmp_path: Path, monkeypatch):
+    search = open_search(file, tmp_path / "lake")
+
+    def full(*_: object) -> bool:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(type(search._audit._files), "put_new", full)
+    for act in (lambda: search.find(Query(embedding=looks(1))), search.show_heads, lambda: search.crops([])):
+        with pytest.raises(LakeError, match="can't be written, so it is not done"):
+            act()
+    assert search._shows_heads is False
+
+
+# Signing in, and crops without the role
+
+
+@pytest.fixture
+def page(file: Path, tmp_path: Path, monkeypatch) -> Callable[[], AppTest]:
+    monkeypatch.setenv("AISLEFLOW_LAKE", str(tmp_path / "lake"))
+    monkeypatch.setenv("AISLEFLOW_STORES", str(tmp_path / "stores"))
+    monkeypatch.setenv("AISLEFLOW_USERS", str(tmp_path / "users.yaml"))
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])  # AppTest leaves its page there
+    add_user("anna", PASSWORD, ("find",))
+    add_user("carl", PASSWORD, ())
+
+    def opened(user: str | None = None, seen: float = 4e9) -> AppTest:
+        test = AppTest.from_string(PAGE, default_timeout=60)
+        if user:
+            test.session_state[KEY] = Session(user, seen)
+        return test.run()
+
+    return opened
+
+
+def headings(test: AppTest) -> list[str]:
+    assert not test.exception
+    return [title.value for title in test.title]
+
+
+def test_the_page_shows_nothing_without_the_role(page, monkeypatch, audit):
+    monkeypatch.setattr(PersonSearch, "__init__", lambda *_: pytest.fail("a search was opened"))
+    for user, seen in ((None, 0.0), ("carl", 4e9), ("nobody", 4e9), ("anna", 0.0)):
+        assert headings(page(user, seen)) == ["Sign in"], user
+    assert audit() == []
+    assert headings(page("anna")) == ["Find a person"]
+
+
+def test_wrong_passwords_are_refused_slowed_down_and_audited(page, audit):
+    test = page()
+    for _ in range(6):
+        test.text_input[0].set_value("anna")
+        test.text_input[1].set_value("wrong password")
+        test.button[0].click().run()
+        assert headings(test) == ["Sign in"]
+    assert "Too many wrong passwords" in test.error[0].value
+    test.text_input[0].set_value("carl")
+    test.text_input[1].set_value(PASSWORD)
+    test.button[0].click().run()
+    assert "no right to search" in test.error[0].value
+    test.text_input[0].set_value("invented")
+    test.text_input[1].set_value(PASSWORD)
+    test.button[0].click().run()
+    assert [(row["user"], row["query"]) for row in audit()] == [
+        *[("anna", "wrong password")] * 5,
+        ("carl", "has not the role find"),
+    ]
+
+
+def test_a_role_that_was_taken_away_is_gone_at_once(page):
+    test = page("anna")
+    assert headings(test) == ["Find a person"]
+    add_user("anna", PASSWORD, ())
+    assert headings(test.run()) == ["Sign in"]
+
+
+def test_passwords_are_kept_as_hashes_and_the_file_is_not_everybodys(tmp_path: Path):
+    users = add_user("anna", PASSWORD, ("find",), tmp_path / "users.yaml")
+    assert PASSWORD not in users.read_text() and "$argon2id$" in users.read_text()
+    assert users.stat().st_mode & 0o077 == 0
+    assert sign_in("anna", PASSWORD, users) is not None
+    assert sign_in("anna", PASSWORD + " ", users) is None and sign_in("ben", PASSWORD, users) is None
+    assert signed_in_elsewhere("anna", False, users) is None, "an address that the provider has not verified"
+    users.chmod(0o666)
+    with pytest.raises(UsersError, match="can be changed by other users"):
+        read_users(users)
+    users.write_text("users:\n  - {name: eve, password: in plain, roles: [find]}\n")
+    users.chmod(0o600)
+    with pytest.raises(UsersError, match="is no argon2 hash"):
+        read_users(users)
+
+
+# Paths
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "west/../..", "west\x00", "..", "west\n"])
+def test_no_name_leads_out_of_a_folder(file: Path, tmp_path: Path, name: str, capfd):
+    cameras = [{"id": name}]
+    with pytest.raises(StoreConfigError, match=r"cameras\[0\].id"):
+        load_store(write_store(tmp_path / "other", cameras=cameras))
+    with pytest.raises(StoreConfigError, match="id:"):
+        load_store(write_store(tmp_path / "another", id=name))
+    search = open_search(file, tmp_path / "lake")
+    with pytest.raises(ValueError, match="has no camera"):
+        search.frame(name, 0)
+    with pytest.raises(LakeError, match="is no store id"):
+        Lake(str(tmp_path / "lake")).read_day(name, DAY)
+    with pytest.raises(LakeError, match="is no store id"):
+        AuditLog(str(tmp_path / "lake"), name)
+    said = ends_with_2(["find-log", "--store", name, "--lake", str(tmp_path / "lake")], capfd)
+    assert "is no store id" in said
+    sighting = ["--confirm", f"2025-03-14/{name}/1", "--reason", REASON, "--age", "child"]
+    where = ["--store", "demo", "--lake", str(tmp_path / "lake"), "--stores", str(tmp_path / "stores")]
+    if "\x00" not in name:
+        ends_with_2(["find", *where, *sighting], capfd)
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "message"),
+    [
+        ("recordings", {"path": "../../{camera}/%H.mp4"}, "recordings.path: leaves its folder"),
+        ("sales", {"path": "sales/../../../%Y.csv"}, "sales.path: leaves its folder"),
+        ("floor", {"width_m": 12, "depth_m": 9, "plan": "../../../etc/passwd.png"}, "floor.plan: leaves its folder"),
+        ("floor", {"width_m": 12, "depth_m": 9, "plan": "/etc/plan.png"}, "floor.plan: must lie beside store.yaml"),
+        ("floor", {"width_m": 12, "depth_m": 9, "plan": "users.yaml"}, "floor.plan: must be a picture"),
+    ],
+)
+def test_no_path_of_a_store_file_leaves_its_root(tmp_path: Path, section: str, value: dict[str, Any], message: str):
+    with pytest.raises(StoreConfigError) as told:
+        load_store(write_store(tmp_path, **{section: value}))
+    assert message in str(told.value)
+
+
+@pytest.mark.parametrize(
+    "tag", ["!!python/object/apply:os.system ['touch {0}']", "!!python/object/new:os.system ['touch {0}']"]
+)
+def test_a_store_file_runs_no_code(tmp_path: Path, tag: str, capfd):
+    trap = tmp_path / "ran"
+    store = write_store(tmp_path)
+    store.write_text(store.read_text().replace("name: Corner shop (demo)", f"name: {tag.format(trap)}"))
+    said = ends_with_2(["check", str(store)], capfd)
+    assert "python/object" in said and "store.yaml:" in said
+    assert not trap.exists()
+
+
+# Files from outside
+
+
+class Trap:
+    """An object whose pickle makes a file when it is opened."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.mknod, (str(self.path),)
+
+
+@pytest.mark.parametrize("form", ["pickle", "checkpoint"])
+@pytest.mark.parametrize("ending", [".pt", ".pth", ".bin", ".safetensors"])
+def test_a_pickle_as_weights_runs_no_code(tmp_path: Path, form: str, ending: str):
+    trap, file = tmp_path / "ran", tmp_path / f"weights{ending}"
+    if form == "pickle":
+        file.write_bytes(pickle.dumps({"state_dict": Trap(trap)}))
+    else:
+        torch.save({"state_dict": {"conv": torch.zeros(1)}, "model": Trap(trap)}, file)
+    with pytest.raises(WeightsError):
+        read_state(file)
+    if ending == ".pt":
+        with pytest.raises(DetectorError, match="can't open it"):
+            load_detector(str(file))
+    assert not trap.exists()
+
+
+def _png(width: int, height: int, body: bytes = b"") -> bytes:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", body) + chunk(b"IEND", b"")
+
+
+def _small() -> bytes:
+    out = io.BytesIO()
+    Image.new("RGB", (20, 20)).save(out, "PNG")
+    return out.getvalue()
+
+
+def _zip() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("zeros", bytes(10_000_000))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>', "no JPEG, PNG or WebP"),
+        (_zip(), "no JPEG, PNG or WebP"),
+        (_small() + _zip(), "ZIP archive as well"),
+        (_small().replace(b"IEND", b"<svg"), "holds SVG as well"),
+        (_png(60_000, 60_000, zlib.compress(bytes(9_000_000), 9)), "more than 25,000,000 pixels: make it smaller"),
+        (_png(5_000, 5_000, zlib.compress(bytes(1_000), 9)), "damaged"),
+        (_small() + b"more", "something else is in the file"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(9_000_000), "bytes; a picture may have"),
+    ],
+    ids=["svg", "zip", "picture and zip", "picture and svg", "bomb", "too little in it", "more behind it", "too large"],
+)
+def test_an_upload_that_is_no_plain_picture_is_refused(data: bytes, message: str):
+    with pytest.raises(PictureRefused, match=message):
+        isolated.decode_picture(data)
+
+
+def test_the_audit_holds_no_picture_and_no_embedding(file: Path, tmp_path: Path, audit):
+    open_search(file, tmp_path / "lake").find(Query(embedding=looks(1), upper="red"))
+    (row,) = audit()
+    assert row["query"].startswith("picture, upper red")
+    assert all(not isinstance(value, bytes | float) for value in row.values())
+    assert set(asdict(Query())) - {"embedding"} == {"upper", "lower", "age", "confirmed", "rejected"}
+
+
+def test_the_dashboard_listens_to_this_machine_alone_and_tells_nobody():
+    settings = tomllib.loads((ROOT / "dashboards" / ".streamlit" / "config.toml").read_text())
+    assert settings["server"]["address"] == "127.0.0.1"
+    assert settings["browser"]["gatherUsageStats"] is False
+    assert settings["client"]["showErrorDetails"] == "none"
