@@ -35,10 +35,11 @@ SURE = 6.0
 """Log-likelihood ratio of places from which a pair counts as known to be one person, or two."""
 MOST_PAIRS = 500_000
 LEAST_INFLUENCE, HALF_INFLUENCE = 0.05, 0.1
-GOOD_QUALITY, GOOD_SHARE = 0.35, 0.2
-"""Mean quality of a tracklet's crops from which on they show who it is; the best share of a site's does in any case."""
-BADLY_SEEN = 10.0
-"""How many times longer somebody must have been seen to be counted, whom no camera ever saw well."""
+GOOD_QUALITY, GOOD_SHARE = 0.35, 0.7
+"""Mean quality of a tracklet's crops from which on they show who it is; where no camera gets so near to people, this
+share of the quality that the best tenth has."""
+FAIR_SHARE, BADLY_SEEN = 0.35, 5.0
+"""Whom no camera ever saw even this well (a share of good), must have been seen so many times as long to be counted."""
 
 
 def link(
@@ -79,7 +80,8 @@ def link(
     group = Grouping(embedding, weight, influence(weight), good, edges, looks, lifetimes).join()
     unlike = typical_evidence(embedding, weight, looks)
     confidence = link_confidence(group, weight, edges, unlike, looks.absent)
-    return Identities(number_people(group, tracklets, good, least_seen_s), confidence.astype(np.float32))
+    fair = well_seen(tracklets, weight, FAIR_SHARE)
+    return Identities(number_people(group, tracklets, fair, least_seen_s), confidence.astype(np.float32))
 
 
 def usable_embeddings(tracklets: Tracklets) -> tuple[np.ndarray, np.ndarray]:
@@ -172,14 +174,14 @@ def influence(weight: np.ndarray) -> np.ndarray:
     return LEAST_INFLUENCE + (1 - LEAST_INFLUENCE) * weight / (weight + HALF_INFLUENCE)
 
 
-def well_seen(tracklets: Tracklets, weight: np.ndarray) -> np.ndarray:
-    """Whether each tracklet (T,) has good pictures, for this site: at least its best GOOD_SHARE. Without any pictures
-    all count as seen well, and places alone decide."""
+def well_seen(tracklets: Tracklets, weight: np.ndarray, share: float = 1.0) -> np.ndarray:
+    """Whether each tracklet (T,) has good pictures, or such as come near to the best tenth of this site's; with `share`
+    below 1 less will do. Without any pictures all count as seen well, and places alone decide."""
     embedded = weight > 0
     if not embedded.any():
         return np.ones(len(weight), bool)
-    good = min(GOOD_QUALITY, float(np.quantile(tracklets.quality[embedded], 1 - GOOD_SHARE)))
-    return np.asarray(embedded & (tracklets.quality >= good))
+    good = min(GOOD_QUALITY, GOOD_SHARE * float(np.quantile(tracklets.quality[embedded], 0.9)))
+    return np.asarray(embedded & (tracklets.quality >= share * good))
 
 
 def typical_evidence(embedding: np.ndarray, weight: np.ndarray, looks: Appearance) -> float:
@@ -261,19 +263,20 @@ def _towards_groups(group: np.ndarray, edges: Edges) -> tuple[np.ndarray, np.nda
     return wanted // count, wanted % count, sums
 
 
-def number_people(group: np.ndarray, tracklets: Tracklets, good: np.ndarray, least_seen_s: float) -> np.ndarray:
+def number_people(group: np.ndarray, tracklets: Tracklets, fair: np.ndarray, least_seen_s: float) -> np.ndarray:
     """Number people 1.. by first appearance; -1 where a group was seen for less than `least_seen_s`.
 
-    good: bool (T,), tracklets with good pictures. A group without any must have been seen BADLY_SEEN times as long:
-    what no camera ever saw well is more often a piece of somebody who was counted already than one more person.
+    fair: bool (T,), tracklets with fair pictures. A group without any must have been seen BADLY_SEEN times as long:
+    what is only ever a head behind a shelf is more often a piece of somebody who was counted already than one more
+    person.
     """
     count = len(group)
     seen = np.bincount(group, weights=(tracklets.end_us - tracklets.start_us) / SECOND_US, minlength=count)
-    ever_good = np.bincount(group, weights=good, minlength=count) > 0
+    ever_fair = np.bincount(group, weights=fair, minlength=count) > 0
     first = np.full(count, np.iinfo(np.int64).max)
     np.minimum.at(first, group, tracklets.start_us)
     people = np.unique(group)
-    people = people[seen[people] >= np.where(ever_good[people], 1.0, BADLY_SEEN) * least_seen_s]
+    people = people[seen[people] >= np.where(ever_fair[people], 1.0, BADLY_SEEN) * least_seen_s]
     order = people[np.argsort(first[people], kind="stable")]
     number = np.full(count, -1, np.int64)
     number[order] = np.arange(1, len(order) + 1)

@@ -68,7 +68,7 @@ def painted_picture(second: float, people: Sequence[Painted], size: tuple[int, i
             continue
         x, y = round(place[0]), round(place[1])
         left, top = max(x - PERSON[0] // 2, 0), max(y - PERSON[1], 0)
-        body = picture[top:y, left : x + PERSON[0] // 2]
+        body = picture[top : max(y, 0), left : max(x + PERSON[0] // 2, 0)]
         hsv = np.zeros(body.shape, np.uint8)
         hsv[...] = (person.hue * 180 // HUES, 255, 255)
         hsv[::8, :, 2] = hsv[1::8, :, 2] = 190

@@ -165,7 +165,7 @@ def test_heads_behind_a_shelf_join_whom_they_follow_and_not_one_another():
     assert group[0] == group[1] == group[2], "were they seen well, they would be one"
 
 
-def test_who_was_never_seen_well_counts_after_ten_times_as_long():
+def test_who_was_never_seen_well_counts_after_five_times_as_long():
     tracklets, _ = walks((5, 5, 0, 4), (5, 5, 10, 14), (5, 5, 20, 60), (5, 5, 70, 71))
     good = np.array([True, False, False, True])
     assert number_people(np.arange(4), tracklets, good, 3.0).tolist() == [1, -1, 2, -1]
@@ -178,7 +178,9 @@ def test_good_pictures_are_those_of_the_site():
 
     clear, small = (0.1, 0.3, 0.5, 0.6, 0.7), (0.01, 0.02, 0.03, 0.04, 0.05)
     assert well_seen(tracklets(*clear), np.ones(5)).tolist() == [False, False, True, True, True]
-    assert well_seen(tracklets(*small), np.ones(5)).tolist() == [False, False, False, False, True]
+    assert well_seen(tracklets(*small), np.ones(5)).tolist() == [False, False, False, True, True]
+    assert well_seen(tracklets(0.2, 0.19), np.ones(2)).all(), "two who are seen alike are both seen well"
+    assert well_seen(tracklets(*clear), np.ones(5), 0.3).tolist() == [False, True, True, True, True]
     assert well_seen(tracklets(*clear), np.zeros(5)).all(), "no pictures at all: places decide"
 
 
