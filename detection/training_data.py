@@ -161,8 +161,8 @@ def _rendered(scenes: RenderedScenes, folder: Path) -> dict[int, list[Path]]:
         scene = SceneRecipe(
             seed=seed,
             layout=seed % 2,
-            people=29 + seed * 7 % 10,
-            families=3 + seed % 2,
+            people=(26, 38)[seed % 2] + seed * 7 % 6,
+            families=5 + seed % 3,
             pairs=1 + seed % 2,
             cameras=scenes.cameras,
             minutes=scenes.minutes,
