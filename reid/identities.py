@@ -175,12 +175,14 @@ def influence(weight: np.ndarray) -> np.ndarray:
 
 
 def well_seen(tracklets: Tracklets, weight: np.ndarray, share: float = 1.0) -> np.ndarray:
-    """Whether each tracklet (T,) has good pictures, or such as come near to the best tenth of this site's; with `share`
-    below 1 less will do. Without any pictures all count as seen well, and places alone decide."""
+    """Whether each tracklet (T,) has good pictures, or such as come near to those of this site's best tenth of the time;
+    with `share` below 1 less will do. Without any pictures all count as seen well, and places alone decide."""
     embedded = weight > 0
     if not embedded.any():
         return np.ones(len(weight), bool)
-    good = min(GOOD_QUALITY, GOOD_SHARE * float(np.quantile(tracklets.quality[embedded], 0.9)))
+    seconds = (tracklets.end_us - tracklets.start_us)[embedded] / SECOND_US + CROP_EVERY_S
+    best = np.quantile(tracklets.quality[embedded], 0.9, weights=seconds, method="inverted_cdf")
+    good = min(GOOD_QUALITY, GOOD_SHARE * float(best))
     return np.asarray(embedded & (tracklets.quality >= share * good))
 
 

@@ -229,7 +229,7 @@ def test_a_day_without_visitors_has_the_types_of_the_day_beside_it(shop):
 @pytest.mark.parametrize("had_the_day", [False, True])
 def test_a_full_disk_stops_the_job_in_one_line_and_spoils_nothing(shop, capfd, had_the_day):
     """Without the day its first chunk can't be written; with it, and a redrawn zone, the lake's own files can't."""
-    shop.clip([STANDS, walks(3, (0, 60, 200), (19, 280, 200))], 20)
+    shop.clip([STANDS, walks(3, (0, 60, 110), (19, 280, 110))], 20)
     if had_the_day:
         assert shop.run() == 0
         shop.data["zones"][0]["id"] = "renamed"
