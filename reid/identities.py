@@ -175,8 +175,8 @@ def influence(weight: np.ndarray) -> np.ndarray:
 
 
 def well_seen(tracklets: Tracklets, weight: np.ndarray, share: float = 1.0) -> np.ndarray:
-    """Whether each tracklet (T,) has good pictures, or such as come near to those of this site's best tenth of the time;
-    with `share` below 1 less will do. Without any pictures all count as seen well, and places alone decide."""
+    """Whether each tracklet (T,) has good pictures, or such as come near to those of this site's best tenth of the
+    time; with `share` below 1 less will do. Without any pictures all count as seen well, and places alone decide."""
     embedded = weight > 0
     if not embedded.any():
         return np.ones(len(weight), bool)
