@@ -57,7 +57,7 @@ def history(view: View, runs: pd.DataFrame) -> None:
     st.dataframe(
         table,
         hide_index=True,
-        height=min(38 + 35 * len(table), 320),
+        height=theme.table_height(len(table), 320),
         key="runs.table",
         column_config={
             "Day": st.column_config.DateColumn(format="ddd D MMM YYYY"),

@@ -48,6 +48,11 @@ def fruin_level(density: float | None) -> tuple[str, str]:
     return ("-", "rgba(138,148,160,0.25)") if level is None else (level, FRUIN_COLOURS[level])
 
 
+def table_height(rows: int, most: int) -> int:
+    """Pixels of a table of that many rows with its head; it scrolls from `most` on."""
+    return min(38 + 35 * rows, most)
+
+
 def style(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     """Give a figure the common look: no frame, light grid, room where it is needed, one hover box."""
     figure.update_layout(

@@ -68,7 +68,7 @@ def distance_to_border(xy: np.ndarray, polygon: np.ndarray) -> np.ndarray:
     xy = np.asarray(xy, float).reshape(-1, 2)
     nearest = np.full(len(xy), np.inf)
     for start, end in _edges(polygon):
-        nearest = np.minimum(nearest, _distance_to_segment(xy, start, end))
+        nearest = np.minimum(nearest, distance_to_segment(xy, start, end))
     return np.where(points_in_polygon(xy, polygon), nearest, -nearest)
 
 
@@ -145,7 +145,8 @@ def _edges(polygon: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     return list(zip(corners, np.roll(corners, -1, axis=0), strict=True))
 
 
-def _distance_to_segment(xy: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+def distance_to_segment(xy: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Distance (N,) of points (N, 2) from the straight line between two points (2,), in their unit."""
     along = end - start
     length_squared = along @ along
     share = np.clip((xy - start) @ along / length_squared, 0, 1) if length_squared > 0 else np.zeros(len(xy))

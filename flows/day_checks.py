@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from detection.zones import distance_to_segment
 from flows.camera_views import CameraLook, blind_times, floor_shift, views_before
 from flows.clock_checks import camera_lags, course_shift_h
 from flows.config import StoreConfig
@@ -143,12 +144,7 @@ def _people_cut_off(config: StoreConfig, tables: Tables) -> Iterator[Check]:
 
 def _far_from(lines: Sequence[Sequence[tuple[float, float]]], points: np.ndarray) -> np.ndarray:
     """Which points (N, 2) lie farther than DOOR_M from every line."""
-    nearest = np.full(len(points), np.inf)
-    for start, end in lines:
-        a, step = np.array(start, float), np.array(end, float) - np.array(start, float)
-        along = np.clip((points - a) @ step / (step @ step), 0, 1)
-        nearest = np.minimum(nearest, np.hypot(*(points - a - along[:, None] * step).T))
-    return nearest > DOOR_M
+    return np.min([distance_to_segment(points, *np.array(line, float)) for line in lines], axis=0) > DOOR_M
 
 
 def _unsure(tables: Tables) -> Iterator[Check]:

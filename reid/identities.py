@@ -21,7 +21,7 @@ from scipy.special import expit
 from reid.agglomeration import FIELDS, Edges, Grouping, mean_evidence, products
 from reid.appearance import Appearance, fitted
 from reid.floor_agreement import Density, FloorModel, at_once, in_sequence, in_slots
-from reid.lifetimes import lifetimes_of
+from reid.lifetimes import RETURN_ODDS, lifetimes_of
 from reid.neighbours import look_alike_pairs
 from reid.tracklets import SECOND_US, Identities, Samples, Tracklets
 
@@ -30,7 +30,6 @@ __all__ = ["Identities", "Samples", "Tracklets", "link"]
 DEFAULT_SLOPE = 15.0
 CROP_EVERY_S = 4.0
 STAY_S = 900.0
-RETURN_ODDS = 3.0
 SURE = 6.0
 """Log-likelihood ratio of places from which a pair counts as known to be one person, or two."""
 MOST_PAIRS = 500_000
@@ -145,7 +144,8 @@ def pair_evidence(
     similarity, quality = similarity_of(first, second, embedding, weight)
     ratio += looks.evidence(similarity, quality)
     ratio -= odds_against_return(tracklets, first, second)
-    share = (influence(weight)[first] * influence(weight)[second]).astype(np.float32)
+    own_share = influence(weight)
+    share = (own_share[first] * own_share[second]).astype(np.float32)
     compared = share * (quality > 0)
     np.nan_to_num(similarity, copy=False)
     return Edges(first, second, share * ratio, share, compared, share * similarity, forbidden)

@@ -80,23 +80,25 @@ class Lifetimes:
 
 def lifetimes_of(tracklets: Tracklets, samples: Samples, doors: np.ndarray) -> Lifetimes:
     """Births and deaths of tracklets. doors: (E, 3, 2) floor metres, the entrances' lines and a point inside."""
-    first, last = ends_of(samples, len(tracklets))
+    first, last = (places[:, :2] for places in ends_of(samples, len(tracklets)))
     opening, closing = tracklets.start_us.min(initial=0), tracklets.end_us.max(initial=0)
     opening = tracklets.start_us.min() if len(tracklets) else opening
-    birth = ODDS * far_from_doors(first[:, :2], doors)
-    death = ODDS * far_from_doors(last[:, :2], doors)
+    birth = ODDS * far_from_doors(first, doors)
+    death = ODDS * far_from_doors(last, doors)
     birth *= 1 - np.exp(-(tracklets.start_us - opening) / (SETTLE_S * SECOND_US))
     death *= 1 - np.exp(-(closing - tracklets.end_us) / (SETTLE_S * SECOND_US))
-    came, left = passages(tracklets, samples, doors)
+    came, left = passages(tracklets, first, last, doors)
     return Lifetimes(tracklets.start_us.copy(), tracklets.end_us.copy(), birth, death, came, left)
 
 
-def passages(tracklets: Tracklets, samples: Samples, doors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def passages(
+    tracklets: Tracklets, first: np.ndarray, last: np.ndarray, doors: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """When each tracklet came in and left by a door, int64 microseconds (T,) each; NEVER and -NEVER where it did not.
 
-    It passed a door where it begins on one side of it and ends on the other, by more than places are off.
+    first, last: (T, 2) floor metres, its ends. It passed a door where it begins on one side of it and ends on the
+    other, by more than places are off.
     """
-    first, last = (xy[:, :2] for xy in ends_of(samples, len(tracklets)))
     came, left = np.full(len(tracklets), NEVER), np.full(len(tracklets), -NEVER)
     for start, end, inside in np.asarray(doors, float).reshape(-1, 3, 2):
         along = (end - start) / max(np.linalg.norm(end - start), 1e-9)

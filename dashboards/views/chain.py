@@ -167,7 +167,7 @@ def _unusual(known: dict[str, StoreConfig], unusual: pd.DataFrame) -> None:
         table,
         hide_index=True,
         key="unusual.table",
-        height=min(38 + 35 * len(table), 250),
+        height=theme.table_height(len(table), 250),
         placeholder="-",
         column_config={
             "Open": st.column_config.LinkColumn("", display_text="Open", width=55),

@@ -113,7 +113,7 @@ def _checks(view: View) -> None:
     st.dataframe(
         shown,
         hide_index=True,
-        height=min(38 + 35 * max(len(shown), 1), 270),
+        height=theme.table_height(max(len(shown), 1), 270),
         key="checks.table",
         column_config={
             "Day": st.column_config.DateColumn(format="ddd D MMM"),

@@ -90,7 +90,7 @@ def gaps(view: View, cameras: pd.DataFrame) -> None:
     st.dataframe(
         table,
         hide_index=True,
-        height=min(38 + 35 * len(table), 290),
+        height=theme.table_height(len(table), 290),
         key="gaps.table",
         column_config={
             "Day": st.column_config.DateColumn(format="ddd D MMM"),

@@ -233,7 +233,7 @@ def _zones(view: View) -> None:
     st.dataframe(
         table,
         hide_index=True,
-        height=min(38 + 35 * len(table), 390),
+        height=theme.table_height(len(table), 390),
         placeholder="-",
         key="zones.table",
         column_config={

@@ -78,7 +78,7 @@ def crowding(view: View) -> None:
         st.dataframe(
             table,
             hide_index=True,
-            height=min(38 + 35 * len(table), 295),
+            height=theme.table_height(len(table), 295),
             key="crowding.table",
             column_config={
                 "Minutes": st.column_config.ProgressColumn(format="%.1f", max_value=float(table["Minutes"].max())),
