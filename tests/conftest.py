@@ -15,7 +15,9 @@ os.environ.setdefault("DO_NOT_TRACK", "1")
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("YOLO_AUTOINSTALL", "false")
 os.environ.setdefault("YOLO_OFFLINE", "true")
-if "AISLEFLOW_SECRETS" not in os.environ:  # those of this run, for its worker processes, too
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
+if os.environ.get("AISLEFLOW_TEST_WORKER") != WORKER:  # not in the processes that this one starts: they share its secrets
+    os.environ["AISLEFLOW_TEST_WORKER"] = WORKER
     os.environ["AISLEFLOW_SECRETS"] = tempfile.mkdtemp(prefix="aisleflow-test-secrets-")
     atexit.register(shutil.rmtree, os.environ["AISLEFLOW_SECRETS"], ignore_errors=True)
 
@@ -29,6 +31,12 @@ def shared() -> Path:
     if not (folder / "README.md").is_file():
         pytest.skip(f"needs the development data in {folder}, which this machine does not have")
     return folder
+
+
+@pytest.fixture
+def own_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Secrets of this test alone: it may delete them, and no other test misses them."""
+    monkeypatch.setenv("AISLEFLOW_SECRETS", str(tmp_path / "secrets"))
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

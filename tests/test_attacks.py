@@ -49,7 +49,7 @@ PAGE = "from dashboards.views import find\nfind.render()\n"
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
+def file(tmp_path: Path, own_secrets: None) -> Path:
     store = write_store(tmp_path / "stores")
     write_day(store, tmp_path / "lake", PEOPLE)
     return store

@@ -39,7 +39,7 @@ def demo_day(tmp_path_factory: pytest.TempPathFactory) -> ProcessedDay:
 
 
 @pytest.fixture
-def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PaintedStore:
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, own_secrets: None) -> PaintedStore:
     """A store of painted people, whose networks are never wrong."""
     monkeypatch.setattr("flows.chunks._load_detector", lambda *_: PaintedDetector())
     monkeypatch.setattr("flows.chunks._load_embedder", lambda *_: HueEmbedder())
