@@ -16,7 +16,7 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("YOLO_AUTOINSTALL", "false")
 os.environ.setdefault("YOLO_OFFLINE", "true")
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
-if os.environ.get("AISLEFLOW_TEST_WORKER") != WORKER:  # not in the processes that this one starts: they share its secrets
+if os.environ.get("AISLEFLOW_TEST_WORKER") != WORKER:  # the processes that this one starts share its secrets
     os.environ["AISLEFLOW_TEST_WORKER"] = WORKER
     os.environ["AISLEFLOW_SECRETS"] = tempfile.mkdtemp(prefix="aisleflow-test-secrets-")
     atexit.register(shutil.rmtree, os.environ["AISLEFLOW_SECRETS"], ignore_errors=True)
