@@ -101,8 +101,7 @@ def find_live_command(
     from flows.plan import default_lake
     from flows.stores import find_store
 
-    place, today = lake or default_lake(), datetime.now(UTC).date()
-    search = PersonSearch(find_store(store, stores), place, f"os:{getpass.getuser()}", reason, [today])
+    search = PersonSearch(find_store(store, stores), lake or default_lake(), f"os:{getpass.getuser()}", reason, [])
     query = _query(search, image, None, upper, lower, age)
     for match in LiveSearch(search, query, look_back_s=look_back * 60).watch(minutes * 60):
         out.print(str(match), soft_wrap=True, markup=False)

@@ -15,7 +15,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from scipy.special import expit, ndtr
 
-from detection.colours import GARMENTS, colour_index
+from detection.colours import COLOURS, GARMENTS, colour_index
 from flows.config import StoreConfig
 from flows.search_days import SearchDay
 from reid.feedback import sharpen
@@ -26,6 +26,8 @@ CHILD_BELOW_M = 1.45
 """Height that divides children from adults: the 50th percentile at 11 years (WHO growth reference, 2007)."""
 SURE_OF_AGE = 0.97
 LEAST_SHARE = 0.03
+MIXED_GARMENTS = 10
+"""Garments of evenly mixed colours that are added to the day's: among few, even the only red one would be common."""
 LOOKED_AT = 400
 """Tracklets most alike that the other evidence is weighed on."""
 
@@ -260,8 +262,8 @@ def _colour_odds(shares: np.ndarray, colour: int) -> np.ndarray:
             "colours were not measured on this day: it was processed before the store turned person search on; "
             "process it again, or search with a picture"
         )
-    share = shares[:, colour]
-    common = float(np.nanmean(share))
+    share, known = shares[:, colour], np.isfinite(shares[:, colour])
+    common = (share[known].sum() + MIXED_GARMENTS / len(COLOURS)) / (known.sum() + MIXED_GARMENTS)
     return np.nan_to_num(np.log((share + LEAST_SHARE) / (common + LEAST_SHARE)))
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import getpass
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from prefect import flow, get_run_logger
@@ -48,8 +47,7 @@ def find_live(
         stores: folder with ID/store.yaml; None: AISLEFLOW_STORES, else the bundled demo.
     """
     logger = get_run_logger()
-    today = datetime.now(UTC).date()
-    search = PersonSearch(find_store(store, stores), lake or default_lake(), f"os:{getpass.getuser()}", reason, [today])
+    search = PersonSearch(find_store(store, stores), lake or default_lake(), f"os:{getpass.getuser()}", reason, [])
     query = search.of_pictures([decode_picture(Path(image).read_bytes())]) if image else Query()
     query = replace(query, **described(upper, lower, age))
     matches = []

@@ -10,7 +10,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime, timedelta
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ from flows.find import Candidate, Filters, Query, search
 from flows.person_search import PersonSearch
 from flows.places import SECOND_US
 from flows.plan import chunk_folder
-from flows.recordings import CameraDay, RecordedFile, find_camera_day
+from flows.recordings import CameraDay, RecordedFile, RecordingLost, find_camera_day
 from flows.search_days import SearchDay
 from flows.sightings import zone_at
 from reid.person_index import index_of
@@ -32,33 +32,33 @@ from reid.person_index import index_of
 SETTLED_S = 5.0
 """A file that has not been written to for so long is complete."""
 POLL_S = 5.0
-LEAST_ODDS = 0.0
+EVEN_ODDS = 0.0
 
 
 @dataclass(frozen=True)
 class LiveMatch:
-    """Somebody in a new segment who is more likely the one than not: when, where (floor metres and zone at the end of
-    the track, None where not known), and the candidate's evidence."""
+    """Somebody in a new segment who is more likely the one than not: when (the track's end also by the store's clock),
+    where (floor metres and zone at the end of the track, None where not known), and the candidate's evidence."""
 
     camera: str
     start_us: int
     end_us: int
+    end: datetime
     x_m: float | None
     y_m: float | None
     zone: str | None
     candidate: Candidate
 
     def __str__(self) -> str:
-        end = datetime.fromtimestamp(self.end_us / 1e6, UTC)
         place = self.zone or ("the floor" if self.x_m is not None else "no floor place known")
-        return f"{end:%H:%M:%S}Z, camera {self.camera}, {place}: {self.candidate.likelihood:.0%}"
+        return f"{self.end:%H:%M:%S}, camera {self.camera}, {place}: {self.candidate.likelihood:.0%}"
 
 
 class LiveSearch:
-    """Looks through segments that were not looked through before.
+    """Looks through segments that were not looked through before, the newest first: who was seen last is still near.
 
     Args:
-        person: the search, allowed and audited.
+        person: the search, allowed and audited; it may be opened without days.
         query: whom to look for.
         look_back_s: segments that ended longer ago are passed over.
         clock: UTC seconds; another one to replay a day.
@@ -69,39 +69,48 @@ class LiveSearch:
     ) -> None:
         self._person, self._query, self._clock = person, query, clock
         self._since_us = round((clock() - look_back_s) * SECOND_US)
-        self._done: set[tuple[str, str]] = set()
+        self._done: set[tuple[str, date, str]] = set()
         person.note_live(query)
 
-    def look(self) -> list[LiveMatch]:
-        """The matches in segments that have become complete since the last look, in order of time."""
-        found: list[LiveMatch] = []
-        for camera in self._person.config.cameras:
-            for day, file in self._new_segments(camera):
-                found += self._matches(camera, day, file)
-        found.sort(key=lambda match: match.start_us)
+    def watch(self, seconds: float) -> Iterator[LiveMatch]:
+        """The matches, segment by segment: in those that are complete, then for so long in each that becomes so."""
+        until = self._clock() + seconds
+        while True:
+            segment = self._newest_segment(min(self._clock(), until))
+            if segment is not None:
+                yield from self._looked_through(*segment)
+            elif self._clock() >= until:
+                return
+            else:
+                time.sleep(POLL_S)
+
+    def _newest_segment(self, begun_s: float) -> tuple[Camera, date, RecordedFile] | None:
+        """The segment, complete and not looked through, that ended last of those begun by then."""
+        config, found = self._person.config, []
+        since = datetime.fromtimestamp(self._since_us / SECOND_US, config.zone_info).date()
+        today = datetime.fromtimestamp(self._clock(), config.zone_info).date()
+        for camera in config.cameras:
+            for day in (since + timedelta(days=number) for number in range((today - since).days + 1)):
+                files = find_camera_day(config, self._person.folder, camera, day, self._since_us).files
+                found += [(camera, day, file) for file in files if self._is_new(day, file, begun_s)]
+        return max(found, key=lambda one: (one[2].end_us or one[2].start_us, one[1]), default=None)
+
+    def _is_new(self, day: date, file: RecordedFile, begun_s: float) -> bool:
+        if (file.camera, day, file.path) in self._done or file.start_us > begun_s * SECOND_US:
+            return False
+        return (file.end_us is None or file.end_us >= self._since_us) and _complete(file)
+
+    def _looked_through(self, camera: Camera, day: date, file: RecordedFile) -> list[LiveMatch]:
+        """A segment's matches in order of time, written to the audit. One that is being written anew has none yet."""
+        try:
+            found = sorted(self._matches(camera, day, file), key=lambda match: match.start_us)
+        except RecordingLost:
+            time.sleep(POLL_S)
+            return []
+        self._done.add((camera.id, day, file.path))
         if found:
             self._person.note_matches([match.candidate.name for match in found])
         return found
-
-    def watch(self, seconds: float) -> Iterator[LiveMatch]:
-        """Look again and again for so long; the first look is at once."""
-        until = self._clock() + seconds
-        while True:
-            yield from self.look()
-            if self._clock() >= until:
-                return
-            time.sleep(POLL_S)
-
-    def _new_segments(self, camera: Camera) -> Iterator[tuple[date, RecordedFile]]:
-        config, now = self._person.config, self._clock()
-        today = datetime.fromtimestamp(now, config.zone_info).date()
-        for file in find_camera_day(config, self._person.folder, camera, today).files:
-            key = (camera.id, file.path)
-            ended_us = file.end_us or round(now * SECOND_US)
-            if key in self._done or ended_us < self._since_us or file.start_us > now * SECOND_US or not _complete(file):
-                continue
-            self._done.add(key)
-            yield today, file
 
     def _matches(self, camera: Camera, day: date, file: RecordedFile) -> list[LiveMatch]:
         config = self._person.config
@@ -116,15 +125,17 @@ class LiveSearch:
             return []
         odds = same_person_odds(embedder, config)
         candidates = search([seen], self._query, Filters(), calibration=odds, count=len(seen.tracklets))
-        return [self._match(one, tracks) for one in candidates if one.odds >= LEAST_ODDS]
+        return [self._match(one, tracks) for one in candidates if one.odds > EVEN_ODDS]
 
     def _match(self, one: Candidate, tracks: CameraTracks) -> LiveMatch:
+        config = self._person.config
+        end = datetime.fromtimestamp(one.end_us / SECOND_US, config.zone_info)
+        when = (one.name.camera, one.start_us, one.end_us, end)
         last = np.flatnonzero(tracks.track_id == one.name.track_id)[-1]
         x, y = tracks.xy[last] if tracks.calibrated else (np.nan, np.nan)
         if not (np.isfinite(x) and np.isfinite(y)):
-            return LiveMatch(one.name.camera, one.start_us, one.end_us, None, None, None, one)
-        zone = zone_at(self._person.config, float(x), float(y))
-        return LiveMatch(one.name.camera, one.start_us, one.end_us, float(x), float(y), zone, one)
+            return LiveMatch(*when, None, None, None, one)
+        return LiveMatch(*when, float(x), float(y), zone_at(config, float(x), float(y)), one)
 
 
 def live_day(store: str, day: date, tracks: CameraTracks, secret: bytes) -> SearchDay:

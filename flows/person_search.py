@@ -37,7 +37,7 @@ class PersonSearch:
         lake: the lake's folder or URL.
         user: who searches, as the audit names them.
         reason: why, in the user's words.
-        days: what is searched; several only where the store joins days.
+        days: what is searched; several only where the store joins days, none to watch new segments only.
 
     Raises:
         SearchRefused: search is off, no reason is given, or the days may not be joined. The refusal is audited.

@@ -48,18 +48,22 @@ class CameraDay:
     notes: tuple[str, ...] = ()
 
 
-def find_camera_day(config: StoreConfig, folder: Path, camera: Camera, day: date) -> CameraDay:
+def find_camera_day(
+    config: StoreConfig, folder: Path, camera: Camera, day: date, from_us: int | None = None
+) -> CameraDay:
     """Find a camera's recordings that touch the store's local day.
 
     `folder` is where store.yaml lies. Files named for the day before are looked at too: one may run past midnight.
+    `from_us`: those that another one follows before then, by their names, are over and not opened.
     """
     template = _resolved(config.recordings.path.replace("{camera}", camera.id), folder)
     clock = ZoneInfo(config.recordings.clock or config.timezone)
     window = config.day_window(day)
     files, problems = [], []
-    for path in _candidates(template, day):
+    candidates = _candidates(template, day)
+    for path in candidates if from_us is None else _still_running(candidates, template, clock, from_us):
         try:
-            file = _describe(path, template, camera.id, clock)
+            file = _describe(path, candidates[path], template, camera.id, clock)
         except (VideoError, OSError, ValueError) as error:
             if _named_for(path, template, day):
                 name = Path(path).name
@@ -148,7 +152,7 @@ def late_files(config: StoreConfig, folder: Path, day: date, known: Mapping[str,
             if known.get(path) == stamp or (named_us is not None and named_us >= end):
                 continue
             try:
-                file = _describe(path, template, camera.id, clock)
+                file = _describe(path, stamp, template, camera.id, clock)
             except (VideoError, OSError, ValueError):
                 continue
             if _touches(file, (start, end)):
@@ -215,8 +219,21 @@ def _named_for(path: str, template: str, day: date) -> bool:
     return all(int(groups[code]) == value for code, value in wanted if code in groups)
 
 
-def _describe(path: str, template: str, camera: str, clock: ZoneInfo) -> RecordedFile:
-    info = probe(path)
+def _still_running(paths: Mapping[str, str], template: str, clock: ZoneInfo, moment_us: int) -> list[str]:
+    """Paths of recordings that may go on at a moment, or begin later. A name that means two moments means the later."""
+    starts = {path: _start_from_name(path, template, clock, fold=1) for path in paths}
+    begun = max((start for start in starts.values() if start is not None and start <= moment_us), default=None)
+    return [path for path, start in starts.items() if start is None or begun is None or start >= begun]
+
+
+@lru_cache(maxsize=100_000)
+def _probed(path: str, stamp: str) -> VideoInfo:
+    """What a file's header says; remembered while its time and size stay the same."""
+    return probe(path)
+
+
+def _describe(path: str, stamp: str, template: str, camera: str, clock: ZoneInfo) -> RecordedFile:
+    info = _probed(path, stamp)
     start_us = _start_from_name(path, template, clock)
     if start_us is None:
         start_us = _start_from_sidecar(path)
