@@ -14,11 +14,8 @@ import streamlit as st
 from dashboards import queries, view
 from dashboards.editor import Point, Surface
 from detection.floor import FloorCalibration
-from detection.isolated import first_frames
-from detection.video import Recording
+from flows.camera_picture import camera_picture
 from flows.config import Camera, StoreConfig
-from flows.person_crops import without_heads
-from flows.recordings import find_camera_day
 from flows.stores import find_store
 
 Grid = tuple[tuple[bool, tuple[Point, ...]], ...]
@@ -50,8 +47,8 @@ def plan_surface(store: StoreConfig, file: Path) -> Surface:
 
 
 def camera_surface(store: StoreConfig, camera: Camera) -> Surface | None:
-    """A picture of a camera, from its newest recording that can be read. None where there is none."""
-    picture = camera_picture(str(find_store(store.id)), camera.id, _days_to_try(store))
+    """A picture of a camera without people, of its newest day that can be read. None where there is none."""
+    picture = _address(str(find_store(store.id)), camera.id, _days_to_try(store))
     if picture is None:
         return None
     address, (width, height) = picture
@@ -82,23 +79,18 @@ def _days_named(store: StoreConfig) -> tuple[date, ...]:
 
 
 @st.cache_data(ttl=600, show_spinner="Reading a picture of the camera", max_entries=32)
-def camera_picture(store_file: str, camera_id: str, days: tuple[date, ...]) -> tuple[str, tuple[int, int]] | None:
-    """A camera's picture as a data address with its (width, height), from the middle of its newest recording."""
+def _address(store_file: str, camera_id: str, days: tuple[date, ...]) -> tuple[str, tuple[int, int]] | None:
+    """A camera's picture as a data address with its (width, height), of the first day of which there is one."""
     store, _ = view.read_store(Path(store_file))
     if store is None:
         return None
     camera = next(one for one in store.cameras if one.id == camera_id)
     for day in days:
-        for file in find_camera_day(store, Path(store_file).parent, camera, day).files:
-            middle = file.start_us if file.end_us is None else (file.start_us + file.end_us) // 2
-            request = (Recording(file.path, camera_id, file.start_us), 5, {"from_us": middle})
-            for frame in first_frames([request]):
-                if frame is None:
-                    continue
-                shown = without_heads(store, frame.image)
-                _, encoded = cv2.imencode(".jpg", shown[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])
-                height, width = shown.shape[:2]
-                return f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode()}", (width, height)
+        shown = camera_picture(store, Path(store_file).parent, camera, day)
+        if shown is not None:
+            _, encoded = cv2.imencode(".jpg", shown[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82])
+            height, width = shown.shape[:2]
+            return f"data:image/jpeg;base64,{base64.b64encode(encoded.tobytes()).decode()}", (width, height)
     return None
 
 

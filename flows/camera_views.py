@@ -46,13 +46,10 @@ def look_at(camera: str, chunks: Sequence[Chunk], windows: Sequence[Span]) -> Ca
         return CameraLook(camera)
     spans = [(chunk, start, end) for chunk in chunks for start, end in _inside(chunk, windows)]
     spans = spans or [(chunk, chunk.from_us, chunk.to_us or chunk.from_us + SECOND_US) for chunk in chunks]
-    lengths = np.array([end - start for _, start, end in spans], float)
-    edges = np.concatenate([[0.0], np.cumsum(lengths)])
     requests = []
-    for at in (np.arange(SAMPLES) + 0.5) / SAMPLES * edges[-1]:
-        number = min(int(np.searchsorted(edges, at, "right")) - 1, len(spans) - 1)
-        chunk, start, _ = spans[number]
-        options = {"from_us": int(start + at - edges[number]), "assumed_fps": chunk.assumed_fps}
+    for number, time_us in spread_over([span[1:] for span in spans], SAMPLES):
+        chunk = spans[number][0]
+        options = {"from_us": time_us, "assumed_fps": chunk.assumed_fps}
         requests.append((Recording(chunk.path, camera, chunk.start_us), chunk.sampling_fps, options))
     times: list[int] = []
     pictures: list[np.ndarray] = []
@@ -61,6 +58,16 @@ def look_at(camera: str, chunks: Sequence[Chunk], windows: Sequence[Span]) -> Ca
             times.append(frame.time_us)
             pictures.append(small_grey(frame.image))
     return CameraLook(camera, tuple(times), tuple(pictures))
+
+
+def spread_over(spans: Sequence[Span], count: int) -> list[tuple[int, int]]:
+    """Moments evenly spread over spans [start, end) in UTC microseconds: number of the span, and time."""
+    if not spans:
+        return []
+    edges = np.concatenate([[0], np.cumsum([end - start for start, end in spans])])
+    at = ((np.arange(count) + 0.5) / count * edges[-1]).astype(np.int64)
+    numbers = np.minimum(np.searchsorted(edges, at, "right") - 1, len(spans) - 1).tolist()
+    return [(number, int(spans[number][0] + own - edges[number])) for number, own in zip(numbers, at, strict=True)]
 
 
 def _inside(chunk: Chunk, windows: Sequence[Span]) -> list[Span]:

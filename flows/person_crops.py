@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
@@ -11,8 +12,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 
 from detection.crops import box_iou, cut_out
-from detection.detector import DetectorError, DetectorNotFound
-from detection.heads import blur_heads, coarse
+from detection.heads import blur_heads
 from detection.isolated import IsolatedReader
 from detection.video import Recording
 from flows.chunks import detector_of
@@ -23,9 +23,8 @@ from flows.lake_layout import final_path
 from flows.places import SECOND_US, microseconds
 from flows.recordings import find_camera_day
 
+AROUND_US = SECOND_US
 BORDER_PX = 4.0
-COARSE = 160
-"""Width in pixels whose detail is left of a picture that nobody was looked for in."""
 CROP_MARGIN = 0.08
 SAME_BOX_IOU = 0.5
 BOXES = ["x1", "y1", "x2", "y2"]
@@ -72,6 +71,40 @@ def people_at(lake: Lake, config: StoreConfig, camera: Camera, time_us: int) -> 
     return pd.DataFrame()
 
 
+def people_around(lake: Lake, config: StoreConfig, camera: Camera, day: date, time_us: int) -> pd.DataFrame:
+    """Where people were by what a camera saw around a moment of a day, in UTC microseconds: track_id, x1 y1 x2 y2, a
+    row a track. A person whom the detector missed in that very picture was found a moment before or after it.
+
+    A track without a box at the moment itself has the one between those before and after it, or the nearest of them,
+    within `AROUND_US`. No rows where the day's positions are not in the lake (any more).
+    """
+    low, high = pd.to_datetime([time_us - AROUND_US, time_us + AROUND_US], unit="us", utc=True)
+    wanted = [("camera", "=", camera.id), ("time", ">=", low), ("time", "<=", high)]
+    try:
+        with lake.files.open(final_path("positions", config.id, day.isoformat())) as file:
+            rows = pq.read_table(file, filters=wanted).to_pandas()
+    except FileNotFoundError:
+        return pd.DataFrame(columns=["track_id", *BOXES])
+    rows = rows.assign(time_us=microseconds(rows["time"])).sort_values("time_us")
+    found = [
+        [track, *(np.interp(time_us, own["time_us"], own[side]) for side in BOXES)]
+        for track, own in rows.groupby("track_id")
+    ]
+    return pd.DataFrame(found, columns=["track_id", *BOXES])
+
+
+def people_in(config: StoreConfig, picture: np.ndarray) -> np.ndarray:
+    """Boxes (N, 4) xyxy of the people whom the store's detector finds in a picture, uint8 RGB.
+
+    Raises DetectorNotFound or DetectorError where it can't be loaded.
+    """
+    with _detecting:  # one picture at a time: a detector belongs to one thread
+        return detector_of(config.detector).detect([picture])[0].boxes
+
+
+_detecting = threading.Lock()
+
+
 def person_at(people: pd.DataFrame, point: tuple[float, float]) -> TrackletName | None:
     """The person of `people_at` on whose box a pixel lies, the smallest box where several do; None where none does."""
     if people.empty:
@@ -89,7 +122,7 @@ def crop_of(
     folder: Path,
     name: TrackletName,
     track: pd.DataFrame,
-    people_in: Callable[[np.ndarray], np.ndarray],
+    lake: Lake,
     *,
     show_head: bool = False,
 ) -> np.ndarray:
@@ -98,16 +131,19 @@ def crop_of(
     Args:
         folder: where store.yaml lies.
         track: the tracklet's rows of `tracks_of`.
-        people_in: gives the boxes (N, 4) of the people in a picture: they have heads, too.
+        lake: knows who else was there, a moment before and after.
         show_head: leave the head of this one person as it is.
 
     Raises NoPicture where the recording is gone or can't be read there.
     """
     camera = camera_of(config, name.camera)
     best = best_sample(track, camera.image_size)
-    frame, scale = picture_at(config, folder, camera, name.day, int(best["time_us"]))
+    time_us = int(best["time_us"])
+    frame, scale = picture_at(config, folder, camera, name.day, time_us)
     own = best[BOXES].to_numpy(float)[None] * scale
-    others = people_in(frame)
+    tracked = people_around(lake, config, camera, name.day, time_us)
+    tracked = tracked.loc[tracked["track_id"] != name.track_id, BOXES].to_numpy(float) * scale
+    others = np.concatenate([people_in(config, frame), tracked])
     others = others[box_iou(own, others)[0] < SAME_BOX_IOU]
     hidden = others if show_head else np.concatenate([own, others])
     return cut_out(blur_heads(frame, hidden), own[0], CROP_MARGIN)
@@ -148,15 +184,6 @@ def picture_at(
         raise NoPicture(f"{camera.id}: no picture at that time: {'; '.join(reader.report.problems)}")
     size = np.array(frame.image.shape[1::-1])
     return frame.image, np.tile(size / np.array(camera.image_size or size, float), 2)
-
-
-def without_heads(config: StoreConfig, picture: np.ndarray) -> np.ndarray:
-    """A camera's picture, uint8 RGB, for everybody's eyes: the heads that the store's detector finds are blurred; where
-    the detector can't be loaded, all of it."""
-    try:
-        return blur_heads(picture, detector_of(config.detector).detect([picture])[0].boxes)
-    except (DetectorNotFound, DetectorError):
-        return coarse(picture, COARSE)
 
 
 def camera_of(config: StoreConfig, name: str) -> Camera:

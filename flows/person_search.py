@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -15,13 +14,24 @@ import pandas as pd
 
 from detection.crops import cut_out
 from detection.heads import blur_heads
-from flows.chunks import detector_of, embedder_of
+from flows.chunks import embedder_of
 from flows.config import StoreConfig, load_store
 from flows.day_tables import same_person_odds
 from flows.find import Candidate, Filters, Query, SearchRefused, TrackletName, allow_search, search
 from flows.find_audit import Action, AuditLog, Entry
 from flows.lake import Lake
-from flows.person_crops import NoPicture, camera_of, crop_of, people_at, person_at, picture_at, tracks_of
+from flows.person_crops import (
+    BOXES,
+    NoPicture,
+    camera_of,
+    crop_of,
+    people_around,
+    people_at,
+    people_in,
+    person_at,
+    picture_at,
+    tracks_of,
+)
 from flows.search_days import SearchDay, open_search_day
 from flows.sightings import LastSeen, floor_path, last_seen
 
@@ -52,7 +62,6 @@ class PersonSearch:
         self._user, self._reason = user, " ".join(reason.split())
         self._days = tuple(sorted(set(days)))
         self._shows_heads = False
-        self._detecting = threading.Lock()
         self._purpose = self.config.find.purpose if self.config.find else ""
         try:
             allow_search(self.config, self._days)
@@ -71,7 +80,7 @@ class PersonSearch:
         return Query(embedding=vectors.mean(axis=0))
 
     def _largest_person(self, picture: np.ndarray) -> np.ndarray:
-        boxes = self._people_in(picture)
+        boxes = people_in(self.config, picture)
         if not len(boxes):
             return picture
         return cut_out(picture, boxes[int(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1).argmax())], 0.05)
@@ -143,7 +152,8 @@ class PersonSearch:
     def _crop(self, name: TrackletName) -> np.ndarray | str:
         try:
             track = tracks_of(self._lake, self.config.id, [name])
-            return crop_of(self.config, self.folder, name, track, self._people_in, show_head=self._shows_heads)
+            show = self._shows_heads
+            return crop_of(self.config, self.folder, name, track, self._lake, show_head=show)
         except NoPicture as error:
             return str(error)
 
@@ -159,13 +169,10 @@ class PersonSearch:
         self._write("crops", f"frame of {camera}", names)
         day, sampled_us = people["day"].iloc[0], int(people["time_us"].iloc[0])
         frame, scale = picture_at(self.config, self.folder, seen_by, day, sampled_us)
-        boxes = people[["x1", "y1", "x2", "y2"]].to_numpy(float) * scale
-        people[["x1", "y1", "x2", "y2"]] = boxes
-        return blur_heads(frame, np.concatenate([boxes, self._people_in(frame)])), people
-
-    def _people_in(self, picture: np.ndarray) -> np.ndarray:
-        with self._detecting:  # one picture at a time: a detector belongs to one thread
-            return detector_of(self.config.detector).detect([picture])[0].boxes
+        boxes = people[BOXES].to_numpy(float) * scale
+        people[BOXES] = boxes
+        around = people_around(self._lake, self.config, seen_by, day, sampled_us)[BOXES].to_numpy(float) * scale
+        return blur_heads(frame, np.concatenate([boxes, around, people_in(self.config, frame)])), people
 
     def places(self, names: Sequence[TrackletName]) -> pd.DataFrame:
         """Where tracklets were: rows of `positions`, in order of time."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from detection.heads import BLOCKS, blur_heads, coarse
+from detection.heads import BLOCKS, blur_heads, coarse, still_there, without_movers
 
 
 def noise(height: int = 360, width: int = 640) -> np.ndarray:
@@ -47,3 +48,18 @@ def test_a_coarse_picture_has_the_detail_of_a_small_one():
     assert coarse(picture, 160).shape == picture.shape
     assert coarse(picture, 160).std() < 0.5 * picture.std()
     assert coarse(picture, 640) is picture
+
+
+def test_who_walks_on_is_in_no_median_and_who_stands_is():
+    floor = noise()
+    pictures = [floor.copy() for _ in range(9)]
+    for number, picture in enumerate(pictures):
+        picture[100:300, 60 * number : 60 * number + 50] = 255
+        picture[100:300, 580:630] = 0
+    median = without_movers(pictures)
+    np.testing.assert_array_equal(median[:, :570], floor[:, :570])
+    assert (median[100:300, 580:630] == 0).all()
+    boxes = np.array([[60, 100, 110, 300], [580, 100, 630, 300], [700, 0, 720, 50]])
+    assert still_there(median, pictures[1], boxes).tolist() == [False, True, False]
+    with pytest.raises(ValueError, match="at least one picture"):
+        without_movers([])

@@ -68,7 +68,8 @@ def test_several_pictures_are_averaged_and_the_largest_person_is_cut_out(search:
 
     boxes = np.array([[10, 10, 20, 30], [40, 20, 100, 180]], np.float32)
     monkeypatch.setattr("flows.person_search.embedder_of", lambda _: Embedder())
-    monkeypatch.setattr(search, "_people_in", lambda picture: boxes if picture.shape[0] == 200 else boxes[:0])
+    found = lambda _, picture: boxes if picture.shape[0] == 200 else boxes[:0]  # noqa: E731
+    monkeypatch.setattr("flows.person_search.people_in", found)
     query = search.of_pictures([np.zeros((200, 150, 3), np.uint8), np.zeros((64, 32, 3), np.uint8)])
     assert [picture.shape for picture in asked] == [(176, 66, 3), (64, 32, 3)]
     assert query.embedding == pytest.approx((looks(1, 20) + looks(1, 21)) / 2)
