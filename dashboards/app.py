@@ -7,6 +7,8 @@ bundled demo). Pages only read; *Set up* alone writes, and only store.yaml.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,9 +18,17 @@ if str(ROOT) not in sys.path:  # streamlit puts this folder on the path, not the
 import streamlit as st  # noqa: E402
 
 from dashboards import sign_in  # noqa: E402
-from dashboards.views import audit, chain, find, floor, quality, setup, today, zones  # noqa: E402
 
 ASSETS = Path(__file__).parent / "assets"
+
+
+def _page(name: str) -> Callable[[], None]:
+    """Draws a page of `dashboards.views`; imported when it is opened, for some bring seconds of libraries with them."""
+
+    def render() -> None:
+        import_module(f"dashboards.views.{name}").render()
+
+    return render
 
 
 def main() -> None:
@@ -27,19 +37,25 @@ def main() -> None:
     st.html(ASSETS / "style.css")
     st.logo(str(ASSETS / "logo.svg"), size="large")
     pages = [
-        st.Page(today.render, title="Today's store", icon=":material/storefront:", default=True),
-        st.Page(zones.render, title="Zones", icon=":material/dashboard:", url_path="zones"),
-        st.Page(floor.render, title="Floor", icon=":material/map:", url_path="floor"),
-        st.Page(chain.render, title="Chain", icon=":material/stacked_line_chart:", url_path="chain"),
-        st.Page(quality.render, title="Data quality", icon=":material/verified:", url_path="quality"),
-        st.Page(audit.render, title="Audit", icon=":material/fact_check:", url_path="audit"),
-        st.Page(setup.render, title="Set up", icon=":material/tune:", url_path="setup"),
+        home := st.Page(_page("today"), title="Today's store", icon=":material/storefront:", default=True),
+        st.Page(_page("zones"), title="Zones", icon=":material/dashboard:", url_path="zones"),
+        st.Page(_page("floor"), title="Floor", icon=":material/map:", url_path="floor"),
+        st.Page(_page("chain"), title="Chain", icon=":material/stacked_line_chart:", url_path="chain"),
+        st.Page(_page("quality"), title="Data quality", icon=":material/verified:", url_path="quality"),
+        st.Page(_page("audit"), title="Audit", icon=":material/fact_check:", url_path="audit"),
+        st.Page(_page("setup"), title="Set up", icon=":material/tune:", url_path="setup"),
     ]
+
+    def to_home() -> None:
+        """The default page has the address `/` alone; a link to /today goes there, with the view it names."""
+        st.switch_page(home, query_params=st.query_params.to_dict())
+
+    pages.append(st.Page(to_home, title="Today's store", url_path="today", visibility="hidden"))
     if sign_in.search_is_configured():
         if sign_in.current_user("find") is None:
             pages.append(st.Page(sign_in.render, title="Sign in", icon=":material/login:", url_path="sign-in"))
         else:
-            pages.append(st.Page(find.render, title="Find", icon=":material/person_search:", url_path="find"))
+            pages.append(st.Page(_page("find"), title="Find", icon=":material/person_search:", url_path="find"))
     st.navigation(pages, position="top").run()
 
 

@@ -7,12 +7,11 @@ from typing import Any
 
 import streamlit as st
 
-from dashboards import drafts, surfaces
+from dashboards import drafts, surfaces, view
 from dashboards.choices import choose
 from dashboards.drafts import Draft
 from dashboards.editor import Edit, Surface
 from flows.config import Camera, StoreConfig
-from flows.stores import find_store
 
 PLAN = "Floor plan"
 
@@ -23,7 +22,7 @@ def choose_surface(store: StoreConfig) -> tuple[str, Camera | None, Surface | No
     where = choose("surface", "On", names, PLAN, format_func=lambda n: n if n == PLAN else f"Camera {n}", width=190)
     camera = next((one for one in store.cameras if one.id == where), None)
     if camera is None:
-        return where, None, surfaces.plan_surface(store, find_store(store.id))
+        return where, None, surfaces.plan_surface(store, view.store_file(store.id))
     return where, camera, surfaces.camera_surface(store, camera)
 
 

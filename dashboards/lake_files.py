@@ -6,18 +6,18 @@ address: answers are cached under both, so a store-day that is processed again i
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Iterator
 from datetime import date
-from pathlib import Path
 from typing import Any
 
+import orjson
 import pandas as pd
 import streamlit as st
 
 from flows.lake import Lake
+from flows.lake_layout import final_path
 
 _DAY = re.compile(r"date=\d{4}-\d\d-\d\d\.json")
 Files = tuple[tuple[str, str], ...]
@@ -32,9 +32,19 @@ def is_remote(lake: str) -> bool:
 @st.cache_data(ttl=SECONDS_TO_LOOK_AGAIN, show_spinner=False)
 def days(lake: str) -> pd.DataFrame:
     """Every visible store-day: store, date. Empty where there is no lake yet."""
-    if not is_remote(lake) and not (Path(lake) / "_days").is_dir():
-        return pd.DataFrame({"store": pd.Series(dtype=str), "date": pd.Series(dtype=object)})
-    return pd.DataFrame(Lake(lake).days(), columns=["store", "date"])
+    source = Lake(lake)
+    found = [(store, day) for store in source.stores() for day in _days_of_store(lake, store, _state(source, store))]
+    return pd.DataFrame(found, columns=["store", "date"]).astype({"store": str})
+
+
+def _state(source: Lake, store: str) -> str:
+    """Changes with any day of the store: what was made of its days is kept by it, and no folder listed in vain."""
+    return source.files.state(f"_days/store={store}")
+
+
+@st.cache_resource(max_entries=1000, show_spinner=False)
+def _days_of_store(lake: str, store: str, state: str) -> list[date]:
+    return [day.date for day in Lake(lake).days([store])]
 
 
 @st.cache_data(ttl=SECONDS_TO_LOOK_AGAIN, show_spinner=False, max_entries=500)
@@ -42,12 +52,11 @@ def files(lake: str, table: str, stores: tuple[str, ...], first: date, last: dat
     """Address and version of a table's file for each store-day in [first, last] that has one."""
     if is_remote(lake):
         return _remote_files(lake, table, stores, first, last)
-    found = []
+    source, found = Lake(lake), []
     for store in stores:
-        days_of_store = _names(os.path.join(lake, "_days", f"store={store}"), r"date=(.+)\.json")
-        for day in days_of_store:
-            if first.isoformat() <= day <= last.isoformat():
-                address = os.path.join(lake, table, f"store={store}", f"date={day}", "part-0.parquet")
+        for day in _days_of_store(lake, store, _state(source, store)):
+            if first <= day <= last:
+                address = source.files.address(final_path(table, store, day.isoformat()))
                 try:
                     state = os.stat(address)
                 except FileNotFoundError:
@@ -60,12 +69,18 @@ def files(lake: str, table: str, stores: tuple[str, ...], first: date, last: dat
 def numbers(lake: str, stores: tuple[str, ...], first: date, last: date, role_filter: str) -> pd.DataFrame:
     """Headline numbers of each store-day in [first, last], from the manifests: store, date, the manifest's columns."""
     source = Lake(lake)
+    parts = [_numbers_of_store(lake, one, first, last, role_filter, _state(source, one)) for one in stores]
+    known = [part for part in parts if len(part)]
+    return pd.concat(known, ignore_index=True) if known else pd.DataFrame()
+
+
+@st.cache_resource(max_entries=1000, show_spinner=False)
+def _numbers_of_store(lake: str, store: str, first: date, last: date, role_filter: str, state: str) -> pd.DataFrame:
     rows = []
-    for store in stores:
-        for day, content in _manifests(source, store, first, last):
-            own = content.get("numbers", {}).get(role_filter)
-            if own:
-                rows.append({"store": store, "date": day} | own)
+    for day, content in _manifests(Lake(lake), store, first, last):
+        own = content.get("numbers", {}).get(role_filter)
+        if own:
+            rows.append({"store": store, "date": day} | own)
     found = pd.DataFrame(rows)
     return found.assign(date=pd.to_datetime(found["date"])) if rows else found
 
@@ -87,7 +102,7 @@ def _manifests(source: Lake, store: str, first: date, last: date) -> Iterator[tu
             key = (f"{place}/{name}", version)
             if key not in known:
                 try:
-                    known[key] = json.loads(source.files.get(f"{folder}/{name}"))
+                    known[key] = orjson.loads(source.files.get(f"{folder}/{name}"))
                 except FileNotFoundError:  # deleted since it was listed
                     continue
             yield name[5:15], known[key]
@@ -100,14 +115,6 @@ def days_with(lake: str, table: str, store: str) -> list[date]:
         for address, _ in files(lake, table, (store,), date.min, date.max)
         if (found := re.findall(r"\d{4}-\d\d-\d\d", address))
     )
-
-
-def _names(folder: str, pattern: str) -> list[str]:
-    try:
-        matches = (re.fullmatch(pattern, name) for name in os.listdir(folder))
-        return sorted(match[1] for match in matches if match)
-    except FileNotFoundError:
-        return []
 
 
 def _remote_files(lake: str, table: str, stores: tuple[str, ...], first: date, last: date) -> Files:

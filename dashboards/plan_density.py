@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from dashboards import theme
 from dashboards.plan import floor_zones, ring
 from flows.config import StoreConfig, Zone
+from flows.density import fruin_level
 
 
 def add_density(
@@ -28,9 +29,9 @@ def add_density(
     known = [value for _, values in frames for value in values.values() if value == value]
     highest = max(float(np.quantile(known, 0.995)), 0.05) if known else 0.05
     first = len(figure.data)
-    for zone in zones:
+    fills = _fills(zones, frames, highest)
+    for zone, (colour, text) in zip(zones, fills[start], strict=True):
         x, y = ring(zone.polygon)
-        colour, text = _fill(zone, frames[start][1].get(zone.id), highest)
         figure.add_trace(
             go.Scatter(
                 x=x,
@@ -67,27 +68,35 @@ def add_density(
     )
     if len(frames) > 1:
         places = list(range(first, first + len(zones)))
+        # What of a zone changes from frame to frame; every attribute more costs time, in Python and in the browser.
         figure.frames = [
-            {"name": label, "data": [_frame(zone, values.get(zone.id), highest) for zone in zones], "traces": places}
-            for label, values in frames
+            {
+                "name": label,
+                "data": [{"type": "scatter", "fillcolor": colour, "text": text} for colour, text in of_frame],
+                "traces": places,
+            }
+            for (label, _), of_frame in zip(frames, fills, strict=True)
         ]
         _add_player(figure, [label for label, _ in frames], start)
 
 
-def _frame(zone: Zone, density: float | None, highest: float) -> dict[str, str]:
-    """What of a zone changes from frame to frame; every attribute more costs time, in Python and in the browser."""
-    colour, text = _fill(zone, density, highest)
-    return {"type": "scatter", "fillcolor": colour, "text": text}
-
-
-def _fill(zone: Zone, density: float | None, highest: float) -> tuple[str, str]:
-    """Colour and hover text of a zone at a density."""
-    name = f"<b>{zone.name or zone.id}</b><br>"
-    if density is None or density != density:
-        return "rgba(138,148,160,0.2)", f"{name}not observed"
-    return theme.colour_at(
-        density / highest
-    ), f"{name}{density:.2f} people/m², Fruin level {theme.fruin_level(density)[0]}"
+def _fills(
+    zones: Sequence[Zone], frames: Sequence[tuple[str, Mapping[str, float]]], highest: float
+) -> list[list[tuple[str, str]]]:
+    """Colour and hover text of each zone in each frame."""
+    densities = np.array([[values.get(zone.id, np.nan) for zone in zones] for _, values in frames], dtype=float)
+    seen = ~np.isnan(densities)
+    colours = np.full(densities.shape, "rgba(138,148,160,0.2)", dtype=object)
+    colours[seen] = theme.colours_at(densities[seen] / highest)
+    levels = fruin_level(densities.ravel()).reshape(densities.shape)
+    names = [f"<b>{zone.name or zone.id}</b><br>" for zone in zones]
+    return [
+        [
+            (colour, f"{name}{density:.2f} people/m², Fruin level {level}" if level else f"{name}not observed")
+            for name, density, level, colour in zip(names, *rows, strict=True)
+        ]
+        for rows in zip(densities.tolist(), levels, colours, strict=True)
+    ]
 
 
 def _add_player(figure: go.Figure, labels: list[str], start: int) -> None:

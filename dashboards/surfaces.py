@@ -14,9 +14,7 @@ import streamlit as st
 from dashboards import queries, view
 from dashboards.editor import Point, Surface
 from detection.floor import FloorCalibration
-from flows.camera_picture import camera_picture
 from flows.config import Camera, StoreConfig
-from flows.stores import find_store
 
 Grid = tuple[tuple[bool, tuple[Point, ...]], ...]
 
@@ -48,7 +46,7 @@ def plan_surface(store: StoreConfig, file: Path) -> Surface:
 
 def camera_surface(store: StoreConfig, camera: Camera) -> Surface | None:
     """A picture of a camera without people, of its newest day that can be read. None where there is none."""
-    picture = _address(str(find_store(store.id)), camera.id, _days_to_try(store))
+    picture = _address(str(view.store_file(store.id)), camera.id, _days_to_try(store))
     if picture is None:
         return None
     address, (width, height) = picture
@@ -65,7 +63,7 @@ def _days_to_try(store: StoreConfig) -> tuple[date, ...]:
 
 def _days_named(store: StoreConfig) -> tuple[date, ...]:
     """Days that file names beside store.yaml mention, for a store that was never processed."""
-    folder = find_store(store.id).parent
+    folder = view.store_file(store.id).parent
     if "://" in store.recordings.path:
         return ()
     found = set()
@@ -81,6 +79,8 @@ def _days_named(store: StoreConfig) -> tuple[date, ...]:
 @st.cache_data(ttl=600, show_spinner="Reading a picture of the camera", max_entries=32)
 def _address(store_file: str, camera_id: str, days: tuple[date, ...]) -> tuple[str, tuple[int, int]] | None:
     """A camera's picture as a data address with its (width, height), of the first day of which there is one."""
+    from flows.camera_picture import camera_picture  # brings the detector's libraries: seconds, for a picture alone
+
     store, _ = view.read_store(Path(store_file))
     if store is None:
         return None

@@ -37,9 +37,9 @@ def ink() -> str:
     return "#E4EAF0" if is_dark() else "#1D2733"
 
 
-def colour_at(share: float) -> str:
-    """The sequential scale's colour at a share of its length, 0 to 1."""
-    return str(sample_colorscale(SEQUENTIAL, [min(max(float(share), 0.0), 1.0)])[0])
+def colours_at(shares: np.ndarray) -> list[str]:
+    """The sequential scale's colours at shares (N,) of its length, 0 to 1; at once, for each call reads every scale."""
+    return [str(colour) for colour in sample_colorscale(SEQUENTIAL, np.clip(shares, 0.0, 1.0).tolist())]
 
 
 def fruin_level(density: float | None) -> tuple[str, str]:

@@ -12,7 +12,7 @@ import streamlit as st
 from dashboards.clock import DayClock
 from dashboards.lake_query import Scope
 from flows.config import Problem, StoreConfig, examine_store
-from flows.stores import store_files
+from flows.stores import find_store, store_files
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,15 @@ def _read_file(path: str, modified: float) -> tuple[StoreConfig | None, list[Pro
 def read_store(path: Path) -> tuple[StoreConfig | None, list[Problem]]:
     """A store.yaml as far as it can be understood, and its mistakes; read again when the file changes."""
     return _read_file(str(path), path.stat().st_mtime)
+
+
+def store_file(store: str) -> Path:
+    """The store.yaml of a store, found among those that were read already. Raises StoreConfigError for no store's."""
+    for file in store_files():
+        config, _ = read_store(file)
+        if config is not None and config.id == store:
+            return file
+    return find_store(store)
 
 
 def stores() -> tuple[dict[str, StoreConfig], list[Problem]]:

@@ -6,9 +6,11 @@ Paths are relative to the lake's root, with `/`. What counts for the lake's prom
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,6 +18,9 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 import fsspec
+
+TICK_NS = 2_000_000_000
+"""Longest step of a disk's clock: that of shares which keep whole seconds."""
 
 
 class Files(Protocol):
@@ -48,6 +53,9 @@ class Files(Protocol):
 
     def versions(self, folder: str) -> dict[str, str]:
         """Name of each file in a folder with a mark that changes when the file is replaced; one look at the folder."""
+
+    def state(self, folder: str) -> str:
+        """A mark that changes when a file in a folder is made, replaced or removed, for less than `versions` costs."""
 
     def remove(self, path: str) -> None:
         """Remove a file, or a folder with all in it; nothing happens where there is none."""
@@ -130,6 +138,14 @@ class LocalFiles:
         except (FileNotFoundError, NotADirectoryError):
             return {}
         return {name: f"{state.st_mtime_ns}.{state.st_ino}.{state.st_size}" for name, state in states.items()}
+
+    def state(self, folder: str) -> str:
+        try:
+            changed_ns = os.stat(self._path(folder)).st_mtime_ns
+        except (FileNotFoundError, NotADirectoryError):
+            return "none"
+        now_ns = time.time_ns()  # two changes may share a tick of the disk's clock, so a fresh one is no mark yet
+        return f"{changed_ns}.{now_ns}" if now_ns - changed_ns < TICK_NS else str(changed_ns)
 
     def remove(self, path: str) -> None:
         full = self._path(path)
@@ -217,6 +233,9 @@ class ObjectFiles:
             str(entry["name"]).rstrip("/").rsplit("/", 1)[-1]: "|".join(str(entry[m]) for m in marks if m in entry)
             for entry in found
         }
+
+    def state(self, folder: str) -> str:
+        return hashlib.sha256(repr(sorted(self.versions(folder).items())).encode()).hexdigest()
 
     def remove(self, path: str) -> None:
         self.filesystem.invalidate_cache()

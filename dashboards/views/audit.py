@@ -13,7 +13,7 @@ import streamlit as st
 from dashboards import definitions
 from dashboards.downloads import downloads
 from dashboards.page import card, open_view
-from dashboards.view import View
+from dashboards.view import View, store_file
 from flows.audit import (
     Accuracy,
     AuditError,
@@ -27,7 +27,6 @@ from flows.audit import (
 )
 from flows.audit_clips import write_clip
 from flows.lake import Lake
-from flows.stores import find_store
 
 TRIES = 200
 ASKED = "audit.question"
@@ -89,7 +88,7 @@ def _ask(view: View, lake: Lake, answered: pd.DataFrame) -> None:
                 icon=":material/fact_check:",
             )
             return
-        clip = _clip(str(find_store(view.store.id)), question)
+        clip = _clip(str(store_file(view.store.id)), question)
     except AuditError as error:
         st.info(str(error), icon=":material/fact_check:")
         st.button("Another quarter-hour", on_click=_another, icon=":material/shuffle:", key="audit.other")

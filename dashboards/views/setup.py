@@ -13,7 +13,6 @@ from dashboards.views.setup_calibration import calibrate
 from dashboards.views.setup_obstacles import draw_obstacles
 from dashboards.views.setup_zones import draw_zones
 from flows.config import StoreConfig, StoreConfigError
-from flows.stores import find_store
 
 PARTS = {"Zones and entrances": draw_zones, "Fixtures and masks": draw_obstacles, "Calibration": calibrate}
 
@@ -36,7 +35,7 @@ def render() -> None:
         options = sorted(known, key=lambda name: known[name].name)
         store_id = choose("store", "Store", options, options[0], format_func=lambda name: known[name].name, width=250)
         part = segmented("part", "What", list(PARTS), next(iter(PARTS)))
-    store, path = known[store_id], find_store(store_id)
+    store, path = known[store_id], view.store_file(store_id)
     subtitle.caption(f"{store.name} · what is drawn and calibrated. Nothing is written before you save.")
     draft = drafts.open_draft(store, fingerprint(path))
     _tell_saved()
@@ -61,7 +60,7 @@ def _save_bar(store: StoreConfig, draft: Draft) -> None:
             "Check and save", type="primary", disabled=not changes, icon=":material/save:", key="setup.save"
         )
     if save:
-        path = find_store(store.id)
+        path = view.store_file(store.id)
         try:
             backup = save_changes(path, draft.read_as, **drafts.for_file(store, draft))
         except StoreConfigError as error:

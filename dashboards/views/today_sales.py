@@ -7,9 +7,8 @@ import streamlit as st
 
 from dashboards import queries, theme
 from dashboards.downloads import downloads
-from dashboards.view import View
+from dashboards.view import View, store_file
 from flows.comparisons import PosError, conversion_by_hour, read_pos, sales_file
-from flows.stores import find_store
 
 
 def conversion(view: View) -> None:
@@ -22,7 +21,7 @@ def conversion(view: View) -> None:
         )
         return
     footfall = queries.footfall(view.scope)
-    path = sales_file(find_store(view.store.id), view.store.sales.path, view.day)
+    path = sales_file(store_file(view.store.id), view.store.sales.path, view.day)
     if footfall is None:
         st.info("Nobody was counted coming in on this day.", icon=":material/door_front:")
         return

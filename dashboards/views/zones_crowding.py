@@ -95,31 +95,34 @@ def _episodes(count: int) -> str:
 def _crowded_times(view: View, episodes: pd.DataFrame, local: pd.Series) -> go.Figure:
     """A dot an episode at its day and time on the clock, a colour a zone; the area of a dot is its length. Of the days
     those with the most minutes, in order."""
-    hour = local.dt.hour + local.dt.minute / 60
-    minutes = episodes["seconds"] / 60
-    days = local.dt.date
-    worst = sorted(minutes.groupby(days).sum().nlargest(CROWDED_DAYS).index)
+    drawn = episodes.assign(minutes=episodes["seconds"] / 60, day=local.dt.date, local=local)
+    worst = sorted(drawn.groupby("day")["minutes"].sum().nlargest(CROWDED_DAYS).index)
+    drawn = drawn[drawn["day"].isin(worst)]  # a year has tens of thousands of episodes: what is said is said of these
+    drawn = drawn.assign(
+        hour=drawn["local"].dt.hour + drawn["local"].dt.minute / 60,
+        clock=drawn["local"].dt.strftime("%a %d %b, %H:%M"),
+    )
+    hour = drawn["hour"]
     figure = go.Figure()
     for number, zone in enumerate(view.store.zones):
-        own = ((episodes["zone"] == zone.id) & days.isin(worst)).to_numpy()
-        if not own.any():
+        own = drawn[drawn["zone"] == zone.id]
+        if own.empty:
             continue
         name = zone.name or zone.id
-        said = episodes[own].assign(minutes=minutes, clock=local.dt.strftime("%a %d %b, %H:%M"))
         figure.add_scatter(
-            x=hour[own],
-            y=[say_short(day) for day in days[own]],
+            x=own["hour"],
+            y=[say_short(day) for day in own["day"]],
             name=name,
             mode="markers",
             marker={
                 "color": theme.CATEGORICAL[number % len(theme.CATEGORICAL)],
-                "size": minutes[own],
+                "size": own["minutes"],
                 "sizemode": "area",
-                "sizeref": 2 * float(minutes.max()) / 26**2,
+                "sizeref": 2 * float(drawn["minutes"].max()) / 26**2,
                 "sizemin": 4,
                 "opacity": 0.75,
             },
-            customdata=said[["clock", "minutes", "most_people", "capacity"]],
+            customdata=own[["clock", "minutes", "most_people", "capacity"]],
             hovertemplate=f"<b>{name}</b>, %{{customdata[0]}}<br>%{{customdata[1]:.1f}} min, "
             "up to %{customdata[2]} people (capacity %{customdata[3]})<extra></extra>",
         )

@@ -138,9 +138,11 @@ def shoot(page: Page, name: str) -> None:
 
 @pytest.mark.parametrize("tab", list(SIZES), indirect=True)
 def test_every_page_opens(tab: Page, address: str) -> None:
-    tab.goto(f"{address}/?store=plateau&day=2025-03-15")
+    tab.goto(f"{address}/today?store=plateau&day=2025-03-14")
+    tab.wait_for_url("**/shop/?**")
     ready(tab)
     assert tab.locator("h1").first.inner_text() == "Today's store"
+    assert "Friday, 14 March 2025" in tab.locator(".st-key-heading").inner_text()
     assert tab.locator("[data-testid=stMetric]").count() == 5
     shoot(tab, "today")
     for title, path in PAGES.items():

@@ -383,3 +383,19 @@ def test_many_readers_while_it_is_written(lake: Lake) -> None:
     for reader in readers:
         reader.join()
     assert failures == []
+
+
+def test_the_state_of_a_folder_tells_every_change_of_its_files(lake: Lake) -> None:
+    files, seen = lake.files, set()
+    for change in (
+        lambda: files.put("_days/a", b"1"),
+        lambda: files.put("_days/a", b"2"),
+        lambda: files.remove("_days/a"),
+    ):
+        seen.add(files.state("_days"))
+        change()  # several within one tick of the disk's clock
+    seen.add(files.state("_days"))
+    assert len(seen) == 4
+    os.utime(Path(lake.root) / "_days", (1, 1))
+    assert files.state("_days") == files.state("_days") not in seen
+    assert files.state("nowhere") == "none"
