@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,11 +47,8 @@ def look_at(camera: str, chunks: Sequence[Chunk], windows: Sequence[Span]) -> Ca
         return CameraLook(camera)
     spans = [(chunk, start, end) for chunk in chunks for start, end in _inside(chunk, windows)]
     spans = spans or [(chunk, chunk.from_us, chunk.to_us or chunk.from_us + SECOND_US) for chunk in chunks]
-    requests = []
-    for number, time_us in spread_over([span[1:] for span in spans], SAMPLES):
-        chunk = spans[number][0]
-        options = {"from_us": time_us, "assumed_fps": chunk.assumed_fps}
-        requests.append((Recording(chunk.path, camera, chunk.start_us), chunk.sampling_fps, options))
+    wanted = spread_over([span[1:] for span in spans], SAMPLES)
+    requests = [_request(camera, spans[number][0], time_us) for number, time_us in wanted]
     times: list[int] = []
     pictures: list[np.ndarray] = []
     for frame in first_frames(requests):
@@ -58,6 +56,21 @@ def look_at(camera: str, chunks: Sequence[Chunk], windows: Sequence[Span]) -> Ca
             times.append(frame.time_us)
             pictures.append(small_grey(frame.image))
     return CameraLook(camera, tuple(times), tuple(pictures))
+
+
+def pictures_at(camera: str, chunks: Sequence[Chunk], times_us: Sequence[int]) -> list[np.ndarray | None]:
+    """A camera's pictures at moments in UTC microseconds, uint8 RGB (H, W, 3); None where nothing was recorded."""
+    owners = [next((c for c in chunks if c.from_us <= at < (c.to_us or at + 1)), None) for at in times_us]
+    requests = [_request(camera, chunk, at) for chunk, at in zip(owners, times_us, strict=True) if chunk is not None]
+    frames = iter([*first_frames(requests)])
+    found = [None if chunk is None else next(frames) for chunk in owners]
+    return [None if frame is None else frame.image for frame in found]
+
+
+def _request(camera: str, chunk: Chunk, time_us: int) -> tuple[Recording, float, dict[str, Any]]:
+    """What `first_frames` is asked for the first picture of a chunk from a moment on."""
+    options = {"from_us": time_us, "assumed_fps": chunk.assumed_fps}
+    return Recording(chunk.path, camera, chunk.start_us), chunk.sampling_fps, options
 
 
 def spread_over(spans: Sequence[Span], count: int) -> list[tuple[int, int]]:
@@ -104,11 +117,16 @@ def views_before(lake: Lake, store: str, day: date) -> dict[str, tuple[date, Vie
     return found
 
 
-def blind_times(look: CameraLook, usual_sharpness: float | None) -> list[int]:
-    """Moments (UTC microseconds) at which the camera showed next to nothing. `usual_sharpness`: that of a day before;
-    None: the day's own, the upper quarter of its pictures."""
+def usual_sharpness(look: CameraLook, before: float | None) -> float:
+    """What pictures of a camera are held against: the day's own, the upper quarter of its pictures, or that of a day
+    before, where it was sharper."""
     own = float(np.quantile([sharpness(picture) for picture in look.pictures], 0.75)) if look.pictures else 0.0
-    usual = max(own, usual_sharpness or 0.0)
+    return max(own, before or 0.0)
+
+
+def blind_times(look: CameraLook, before: float | None) -> list[int]:
+    """Moments (UTC microseconds) at which the camera showed next to nothing. `before`: sharpness on a day before."""
+    usual = usual_sharpness(look, before)
     return [at for at, picture in zip(look.times_us, look.pictures, strict=True) if is_blind(picture, usual)]
 
 

@@ -51,7 +51,8 @@ def zone_rows(summary: DaySummary) -> list[dict[str, str]]:
 
 def headline(summary: DaySummary) -> str:
     """The day in one line; with how much of it was seen, where that is not nearly all."""
-    people = f"{summary.people} shoppers" + (f" and {summary.staff} staff" if summary.staff else "")
+    people = f"{summary.people} shopper{'s' * (summary.people != 1)}"
+    people += f" and {summary.staff} staff" if summary.staff else ""
     if summary.footfall_in is None:
         return f"{people}{_partly(summary)}; footfall is absent: no entrance is configured"
     return f"{people}; {summary.footfall_in} came in, {summary.footfall_out} went out{_partly(summary)}"

@@ -9,13 +9,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import fsspec
 import pyarrow.parquet as pq
 
 from flows.camera_day import CameraTracks, shop_of, track_camera_day
-from flows.camera_views import look_at, view_rows
+from flows.camera_views import CameraLook, Span, look_at, view_rows, views_before
 from flows.chunks import embedder_of
+from flows.covered import covered_spans
 from flows.day_checks import day_checks, said_of
 from flows.day_summary import DaySummary, summarise
 from flows.day_tables import day_tables, people_of
@@ -23,6 +25,7 @@ from flows.due import remember_recordings
 from flows.errors import JobStopped
 from flows.lake import Lake
 from flows.metrics_file import write_day_metrics
+from flows.observation import missing_spans
 from flows.plan import Plan
 from flows.run_record import run_record, with_problems
 from flows.schemas import conform, empty
@@ -56,6 +59,12 @@ def check_something_seen(plan: Plan, tracks: Sequence[CameraTracks]) -> None:
     )
 
 
+def _covered(plan: Plan, looks: Sequence[CameraLook], lake: Lake) -> dict[str, list[Span]]:
+    """By camera the spans in which its pictures show next to nothing, which is not seeing that nobody is there."""
+    before = {camera: view.sharpness for camera, (_, view) in views_before(lake, plan.config.id, plan.day).items()}
+    return {look.camera: covered_spans(look, plan.chunks_of(look.camera), before.get(look.camera)) for look in looks}
+
+
 def finish_store_day(plan: Plan, files: Sequence[str]) -> DaySummary:
     """Tracks, people, tables and the lake, from the files of the plan's chunks (in the plan's order).
 
@@ -77,20 +86,23 @@ def finish_store_day(plan: Plan, files: Sequence[str]) -> DaySummary:
     ]
     check_something_seen(plan, tracks)
     stages.lap("tracks")
+    lake = Lake(plan.lake)
+    looks = [look_at(camera.id, plan.chunks_of(camera.id), config.open_windows(plan.day)) for camera in config.cameras]
+    covered = _covered(plan, looks, lake)
+    tracks = [replace(one, observed=tuple(missing_spans(one.observed, covered[one.camera]))) for one in tracks]
+    stages.lap("views")
     identities = people_of(config, tracks, embedder)
     stages.lap("people")
     tables, roles = day_tables(config, plan.day, tracks, identities, plan.secret.key)
     stages.lap("tables")
-    looks = [look_at(camera.id, plan.chunks_of(camera.id), config.open_windows(plan.day)) for camera in config.cameras]
     tables["camera_views"] = view_rows(looks)
-    stages.lap("views")
-    tables["runs"] = run_record(plan, tracks, video_seconds(plan, files) | stages.seconds)
+    tables["runs"] = run_record(plan, tracks, video_seconds(plan, files) | stages.seconds, covered)
     ready = {name: conform(name, data) for name, data in tables.items()}
-    checks = day_checks(config, plan.day, ready, looks, Lake(plan.lake))
+    checks = day_checks(config, plan.day, ready, looks, lake)
     ready |= {"checks": conform("checks", checks), "runs": with_problems(ready["runs"], said_of(checks))}
     absent = {} if config.entrances else {"footfall": "no entrance is configured"}
-    Lake(plan.lake).write_day(config.id, plan.day, ready, absent)
-    remember_recordings(Lake(plan.lake), config.id, plan.day, plan.stamps)
+    lake.write_day(config.id, plan.day, ready, absent)
+    remember_recordings(lake, config.id, plan.day, plan.stamps)
     summary = summarise(config, plan.day, {"footfall": empty("footfall")} | ready, roles)
     write_day_metrics(summary, config.zone_info)
     return summary
