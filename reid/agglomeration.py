@@ -16,12 +16,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import faiss
 import numpy as np
 
 from reid.appearance import Appearance, log_quality
 from reid.lifetimes import Lifetimes
 
 FIELDS = ("first", "second", "evidence", "pairs", "compared", "similarity", "forbidden")
+EDGES_AT_ONCE = 1 << 20
 CAUTION = np.array([0.0, 1.0, 6.0])
 """Log odds asked for beyond even, by how many of two groups were never seen well: heads behind shelves look alike, and
 a group that grew out of them by looks keeps each of them from the person it belongs to."""
@@ -43,29 +45,42 @@ class Edges:
     similarity: np.ndarray
     forbidden: np.ndarray
 
+    def kept(self, rows: np.ndarray, more: Edges) -> Edges:
+        """These rows, and more edges after them."""
+        return Edges(*(np.concatenate([getattr(self, name)[rows], getattr(more, name)]) for name in FIELDS))
 
-def products(vectors: np.ndarray, first: np.ndarray, second: np.ndarray, block: int = 8192) -> np.ndarray:
-    """Dot products float32 (K,) of rows of vectors (T, D), in blocks that stay in the processor's cache."""
+
+def products(vectors: np.ndarray, first: np.ndarray, second: np.ndarray, block: int = 1 << 18) -> np.ndarray:
+    """Dot products float32 (K,) of rows of float32 vectors (T, D), without copies of the rows."""
+    vectors = np.ascontiguousarray(vectors, np.float32)
     result = np.empty(len(first), np.float32)
+    rows = faiss.swig_ptr(vectors)
     for start in range(0, len(first), block):
-        rows = slice(start, start + block)
-        result[rows] = np.einsum("nd,nd->n", vectors[first[rows]], vectors[second[rows]])
+        one, other = (side[start : start + block].astype(np.int64) for side in (first, second))
+        into = faiss.swig_ptr(result[start : start + block])
+        faiss.pairwise_indexed_inner_product(
+            vectors.shape[1], len(one), rows, faiss.swig_ptr(one), rows, faiss.swig_ptr(other), into
+        )
     return result
 
 
-def merge_edges(count: int, edges: Edges) -> Edges:
-    """One edge a pair: sums added, forbidden if any is. `count`: number of nodes."""
-    low, high = np.minimum(edges.first, edges.second), np.maximum(edges.first, edges.second).astype(np.int64)
-    low = low.astype(np.int64)
-    key, inverse = np.unique(low * count + high, return_inverse=True)
-    sums = {
-        name: np.bincount(inverse, weights=getattr(edges, name), minlength=len(key)).astype(np.float32)
-        for name in FIELDS[2:6]
-    }
-    forbidden = np.zeros(len(key), bool)
-    forbidden[inverse[edges.forbidden]] = True
-    first, second = (key // count).astype(np.int32), (key % count).astype(np.int32)
-    return Edges(first=first, second=second, forbidden=forbidden, **sums)
+def merged_edges(count: int, edges: Edges, chosen: np.ndarray, low: np.ndarray, high: np.ndarray) -> Edges:
+    """One edge a pair of groups low < high (K,) of the edges chosen, bool (K,): sums added, forbidden if any is.
+    `count`: number of nodes. Works on a range of groups at a time, so that a large day's edges fit in memory."""
+    step = max(1, int(count * EDGES_AT_ONCE / max(np.count_nonzero(chosen), 1)))
+    parts = []
+    for start in range(0, count, step):
+        rows = np.flatnonzero(chosen & (low >= start) & (low < start + step))
+        key, inverse = np.unique(low[rows].astype(np.int64) * count + high[rows], return_inverse=True)
+        sums = {
+            name: np.bincount(inverse, weights=getattr(edges, name)[rows], minlength=len(key)).astype(np.float32)
+            for name in FIELDS[2:6]
+        }
+        forbidden = np.zeros(len(key), bool)
+        forbidden[inverse[edges.forbidden[rows]]] = True
+        first, second = (key // count).astype(np.int32), (key % count).astype(np.int32)
+        parts.append(Edges(first, second, forbidden=forbidden, **sums))
+    return Edges(*(np.concatenate([getattr(part, name) for part in parts]) for name in FIELDS))
 
 
 class Grouping:
@@ -95,7 +110,14 @@ class Grouping:
         self.lifetimes, self.closed_world = lifetimes, False
 
     def score(self, edges: Edges) -> np.ndarray:
-        """Log odds that two groups are one person; -inf where forbidden."""
+        """Log odds (K,) float32 that two groups are one person; -inf where forbidden."""
+        score = np.empty(len(edges.first), np.float32)
+        for start in range(0, len(score), EDGES_AT_ONCE):
+            rows = slice(start, start + EDGES_AT_ONCE)
+            score[rows] = self._score(Edges(*(getattr(edges, name)[rows] for name in FIELDS)))
+        return score
+
+    def _score(self, edges: Edges) -> np.ndarray:
         a, b = edges.first, edges.second
         comparable = self.embedded[a] * self.embedded[b]
         unlike = self.unlike(edges, comparable)
@@ -159,15 +181,15 @@ class Grouping:
         self.well_seen[kept] |= self.well_seen[gone]
         if self.lifetimes is not None:
             self.lifetimes = self.lifetimes.merged(kept, gone)
-        edges = self.edges
-        first, second = names[edges.first], names[edges.second]
+        low, high = names[self.edges.first], names[self.edges.second]
+        low, high = np.minimum(low, high), np.maximum(low, high)
         changed = np.zeros(self.count, bool)
         changed[kept] = True
-        touched = (changed[first] | changed[second]) & (first != second)
-        still = ~changed[first] & ~changed[second]
-        rest = (getattr(edges, name)[touched] for name in FIELDS[2:])
-        new = merge_edges(self.count, Edges(first[touched], second[touched], *rest))
-        self.edges = Edges(*(np.concatenate([getattr(edges, n)[still], getattr(new, n)]) for n in FIELDS))
+        moved = changed[low] | changed[high]
+        still = np.flatnonzero(~moved)
+        new = merged_edges(self.count, self.edges, moved & (low != high), low, high)
+        del low, high, moved
+        self.edges = self.edges.kept(still, new)
         return np.concatenate([score[still], self.score(new)])
 
 

@@ -113,14 +113,16 @@ def at_once(slots: Slots, model: FloorModel, density: Density) -> tuple[np.ndarr
         near, hidden = _ratios(slots, common, one, other, model)
         unique, inverse = np.unique(slots.tracklet[one] * count + slots.tracklet[other], return_inverse=True)
         keys.append(unique)
-        sums.append(np.stack([np.bincount(inverse, weights=ratio) for ratio in (near, hidden)]))
+        sums.append(np.stack([np.bincount(inverse, weights=ratio) for ratio in (near, hidden)]).astype(np.float32))
     if not keys:
         none = np.zeros(0, np.int64)
         return none, none, np.zeros(0)
     key, inverse = np.unique(np.concatenate(keys), return_inverse=True)
+    del keys
     near, hidden = (
         np.bincount(inverse, weights=ratio, minlength=len(key)) * SLOT_S for ratio in np.concatenate(sums, axis=1)
     )
+    del sums, inverse
     ratio = np.logaddexp(
         np.log(1 - model.hidden_share) + near / model.near_correlation_s,
         np.log(model.hidden_share) + hidden / model.hidden_correlation_s,

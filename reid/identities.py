@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from reid.agglomeration import FIELDS, Edges, Grouping, mean_evidence, products
+from reid.agglomeration import EDGES_AT_ONCE, FIELDS, Edges, Grouping, mean_evidence, products
 from reid.appearance import Appearance, fitted
 from reid.floor_agreement import Density, FloorModel, at_once, in_sequence, in_slots
 from reid.lifetimes import RETURN_ODDS, lifetimes_of
@@ -74,6 +74,7 @@ def link(
         looks = fit_looks(looks, embedding, weight, places)
     alike = look_alike_pairs(embedding, weight, looks.threshold - 0.25, exact_up_to)
     edges = pair_evidence(places, alike, embedding, weight, looks, tracklets)
+    del places, alike  # a large day's fill memory
     lifetimes = None if doors is None else lifetimes_of(tracklets, samples, doors)
     good = well_seen(tracklets, weight)
     group = Grouping(embedding, weight, influence(weight), good, edges, looks, lifetimes).join()
@@ -134,21 +135,26 @@ def pair_evidence(
     """Looks, places and the odds of coming back together, one edge a pair. `alike`: further pairs to look at."""
     count = len(weight)
     key = np.concatenate([places.first.astype(np.int64) * count + places.second, alike[0] * count + alike[1]])
-    key, inverse = np.unique(key, return_inverse=True)
-    inverse = inverse[: len(places.ratio)]
-    ratio = np.bincount(inverse, weights=places.ratio, minlength=len(key)).astype(np.float32)
-    forbidden = np.zeros(len(key), bool)
-    forbidden[inverse[places.forbidden]] = True
-    del inverse
+    order = np.argsort(key)
+    key = key[order]
+    starts = np.flatnonzero(np.diff(key, prepend=-1) > 0)
+    key = key[starts]
+    unplaced = (0, len(alike[0]))
+    ratio = np.add.reduceat(np.pad(places.ratio, unplaced)[order], starts)
+    forbidden = np.logical_or.reduceat(np.pad(places.forbidden, unplaced)[order], starts)
+    del order, starts
     first, second = (key // count).astype(np.int32), (key % count).astype(np.int32)
-    similarity, quality = similarity_of(first, second, embedding, weight)
-    ratio += looks.evidence(similarity, quality)
-    ratio -= odds_against_return(tracklets, first, second)
-    own_share = influence(weight)
-    share = (own_share[first] * own_share[second]).astype(np.float32)
-    compared = share * (quality > 0)
-    np.nan_to_num(similarity, copy=False)
-    return Edges(first, second, share * ratio, share, compared, share * similarity, forbidden)
+    del key
+    own_share = influence(weight).astype(np.float32)
+    share = own_share[first] * own_share[second]
+    compared, similarity = np.zeros_like(share), np.zeros_like(share)
+    for start in range(0, len(share), EDGES_AT_ONCE):
+        rows = slice(start, start + EDGES_AT_ONCE)
+        cosine, quality = similarity_of(first[rows], second[rows], embedding, weight)
+        ratio[rows] += looks.evidence(cosine, quality) - odds_against_return(tracklets, first[rows], second[rows])
+        compared[rows] = share[rows] * (quality > 0)
+        similarity[rows] = share[rows] * np.nan_to_num(cosine)
+    return Edges(first, second, share * ratio, share, compared, similarity, forbidden)
 
 
 def odds_against_return(tracklets: Tracklets, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -247,21 +253,22 @@ def link_confidence(group: np.ndarray, weight: np.ndarray, edges: Edges, unlike:
 def _towards_groups(group: np.ndarray, edges: Edges) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
     """Edges summed by tracklet and group: only of the tracklet's own group and of groups that something speaks for."""
     count = len(group)
-    first, second = edges.first.astype(np.int64), edges.second.astype(np.int64)
-    telling = (edges.evidence > 0) | (group[first] == group[second])
-    key = np.concatenate(
-        [first[telling] * count + group[second[telling]], second[telling] * count + group[first[telling]]]
-    )
-    wanted = np.unique(key)
-    rows, places = [], []
-    for one, two in ((first, second), (second, first)):
-        key = one * count + group[two]
-        place = np.minimum(np.searchsorted(wanted, key), max(len(wanted) - 1, 0))
-        chosen = np.flatnonzero(wanted[place] == key) if len(wanted) else np.zeros(0, np.int64)
-        rows.append(chosen)
-        places.append(place[chosen])
-    row, place = np.concatenate(rows), np.concatenate(places)
-    sums = [np.bincount(place, weights=getattr(edges, name)[row], minlength=len(wanted)) for name in FIELDS[2:]]
+
+    def towards(rows: slice | np.ndarray) -> list[np.ndarray]:
+        first, second = edges.first[rows], edges.second[rows]
+        return [one.astype(np.int64) * count + group[other] for one, other in ((first, second), (second, first))]
+
+    telling = np.flatnonzero((edges.evidence > 0) | (group[edges.first] == group[edges.second]))
+    wanted = np.sort(np.concatenate(towards(telling)))
+    wanted = wanted[np.diff(wanted, prepend=-1) > 0]
+    sums = [np.zeros(len(wanted)) for _ in FIELDS[2:]]
+    for start in range(0, len(edges.first) if len(wanted) else 0, EDGES_AT_ONCE):
+        rows = slice(start, start + EDGES_AT_ONCE)
+        for key in towards(rows):
+            place = np.minimum(np.searchsorted(wanted, key), len(wanted) - 1)
+            chosen = np.flatnonzero(wanted[place] == key)
+            for total, name in zip(sums, FIELDS[2:], strict=True):
+                np.add.at(total, place[chosen], getattr(edges, name)[rows][chosen])
     return wanted // count, wanted % count, sums
 
 

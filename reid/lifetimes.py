@@ -48,6 +48,13 @@ class Lifetimes:
         Who leaves is gone until seen to come in again.
         """
         cost = np.zeros(len(first))
+        passed = (self.in_us < NEVER) | (self.out_us > -NEVER)
+        rows = np.flatnonzero(passed[first] | passed[second])
+        cost[rows] = self._against_passage(first[rows], second[rows])
+        return cost
+
+    def _against_passage(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        cost = np.zeros(len(first))
         for one, other in ((first, second), (second, first)):
             came, left = self.in_us[one] - PASSING_US, self.out_us[one] + PASSING_US
             begins_so = (self.in_us[one] < NEVER) & (self.start_us[one] > came)

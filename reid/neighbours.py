@@ -6,6 +6,7 @@ import faiss
 import numpy as np
 
 NEIGHBOURS = 48
+PROBED_LISTS = 8
 
 
 def look_alike_pairs(
@@ -26,14 +27,15 @@ def look_alike_pairs(
     lists = int(2 * np.sqrt(len(known)))
     quantizer = faiss.IndexFlatIP(vectors.shape[1])
     index = faiss.IndexIVFFlat(quantizer, vectors.shape[1], lists, faiss.METRIC_INNER_PRODUCT)
-    index.cp.niter, index.cp.seed = 8, 1
+    index.cp.niter, index.cp.seed, index.cp.max_points_per_centroid = 8, 1, 64
     index.train(vectors)
     index.add(vectors)
-    index.nprobe = max(8, lists // 32)
+    index.nprobe = PROBED_LISTS
     similarity, neighbour = index.search(vectors, NEIGHBOURS + 1)
     row = np.repeat(np.arange(len(known)), NEIGHBOURS + 1)
     neighbour, similarity = neighbour.ravel(), similarity.ravel()
     good = (neighbour >= 0) & (neighbour != row) & (similarity > least)
     low, high = np.minimum(row[good], neighbour[good]), np.maximum(row[good], neighbour[good])
-    key = np.unique(low * len(known) + high)
+    key = np.sort(low * len(known) + high)
+    key = key[np.diff(key, prepend=-1) > 0]
     return known[key // len(known)], known[key % len(known)]
