@@ -67,7 +67,7 @@ def products(vectors: np.ndarray, first: np.ndarray, second: np.ndarray, block: 
 def merged_edges(count: int, edges: Edges, chosen: np.ndarray, low: np.ndarray, high: np.ndarray) -> Edges:
     """One edge a pair of groups low < high (K,) of the edges chosen, bool (K,): sums added, forbidden if any is.
     `count`: number of nodes. Works on a range of groups at a time, so that a large day's edges fit in memory."""
-    step = max(1, int(count * EDGES_AT_ONCE / max(np.count_nonzero(chosen), 1)))
+    step = max(1, int(count * EDGES_AT_ONCE / max(int(np.count_nonzero(chosen)), 1)))
     parts = []
     for start in range(0, count, step):
         rows = np.flatnonzero(chosen & (low >= start) & (low < start + step))
