@@ -58,7 +58,7 @@ def products(vectors: np.ndarray, first: np.ndarray, second: np.ndarray, block: 
     for start in range(0, len(first), block):
         one, other = (side[start : start + block].astype(np.int64) for side in (first, second))
         into = faiss.swig_ptr(result[start : start + block])
-        faiss.pairwise_indexed_inner_product(
+        faiss.pairwise_indexed_inner_product(  # type: ignore[attr-defined]  # its stubs leave it out
             vectors.shape[1], len(one), rows, faiss.swig_ptr(one), rows, faiss.swig_ptr(other), into
         )
     return result
