@@ -133,9 +133,8 @@ def camera_hours(store: StoreConfig, cameras: pd.DataFrame) -> pd.DataFrame:
     """
     names = sorted(cameras["camera"].unique())
     expected, missing = np.zeros((2, len(names), 24))
-    dates = pd.to_datetime(cameras["date"]).dt.date
-    for day in sorted(set(dates)):
-        rows, clock = cameras[dates == day], DayClock(store, day)
+    for day, rows in cameras.groupby("date"):
+        clock = DayClock(store, pd.Timestamp(str(day)).date())
         opened = store.open_windows(clock.day)
         of_day = _seconds_by_hour(clock, opened)
         for camera, gaps in zip(rows["camera"], rows["gaps"], strict=True):

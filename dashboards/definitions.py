@@ -32,8 +32,8 @@ CONVERSION = (
     "in, so an hour by itself may be above 100%; the day's is the quotient of the sums."
 )
 COVERAGE = (
-    "**Coverage**: seconds the cameras saw, of the seconds they should have seen. What was not seen is left out, "
-    "never counted as empty."
+    "**Coverage**: seconds the cameras saw, of the seconds they should have seen. What was not recorded, or recorded "
+    "behind a covered lens, is left out, never counted as empty."
 )
 VISITS = "**Visits**: stays in a zone, from entry to exit. A break in the track ends no visit while the person goes on."
 UNIQUE = "**Visitors of the zone**: different people, each counted once a day however often they come back."

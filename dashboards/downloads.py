@@ -2,23 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
+from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
 from dashboards.view import View
 from flows.export import FORMATS, csv_bytes, excel_bytes, in_zone, parquet_bytes
+from flows.suppression import KEPT, withhold
 
 
-def downloads(name: str, data: pd.DataFrame, view: View) -> None:
-    """Save what is shown of a view, times on the store's clock."""
+def downloads(
+    name: str, data: pd.DataFrame, view: View, *, counts: Sequence[str] = (), single_people: bool = False
+) -> None:
+    """Save what is shown of a view, times on the store's clock.
+
+    Where the store names a least count of people, rows in which one of the columns `counts` is smaller are saved
+    without their numbers, and a table with a row a person (`single_people`) is not offered.
+    """
+    least = view.store.privacy.least_count
+    if least is not None and single_people:
+        st.caption("Single people are not saved to a file, as `privacy.least_count` of this store says.")
+        return
     days = f"{view.scope.first}{'' if view.scope.first == view.day else f'_{view.day}'}"
-    save_buttons(name, data, f"{view.store.id}_{days}_{name}", view.store.timezone)
+    stem = f"{view.store.id}_{days}_{name}"
+    save_buttons(name, data, stem, timezone=view.store.timezone, counts=counts, least=least)
 
 
-def save_buttons(name: str, data: pd.DataFrame, stem: str, timezone: str | None = None) -> None:
-    """A table under a file name without ending; nothing where it is empty."""
+def save_buttons(
+    name: str,
+    data: pd.DataFrame,
+    stem: str,
+    *,
+    timezone: str | None = None,
+    counts: Sequence[str] = (),
+    least: int | None = None,
+) -> None:
+    """A table under a file name without ending; nothing where it is empty. `counts`, `least`: as for `downloads`."""
     if data.empty:
         return
+    if least is not None and counts:
+        data = withhold(data, counts, _numbers(data), least)
     said = {
         "csv": ("CSV", ":material/download:", lambda: csv_bytes(in_zone(data, timezone))),
         "xlsx": ("Excel", ":material/table_view:", lambda: excel_bytes({name: in_zone(data, timezone)})),
@@ -36,3 +61,9 @@ def save_buttons(name: str, data: pd.DataFrame, stem: str, timezone: str | None 
                 type="tertiary",
                 on_click="ignore",
             )
+
+
+def _numbers(data: pd.DataFrame) -> list[str]:
+    """The columns that are neither names, times nor how much was seen."""
+    plain = [str(name) for name in data if is_numeric_dtype(data[name]) and not is_bool_dtype(data[name])]
+    return [name for name in plain if name.lower() not in KEPT]

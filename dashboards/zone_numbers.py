@@ -20,6 +20,9 @@ from flows.places import zones_of
 from flows.queues import queue_lengths, waiting_times
 from flows.rollup import LEVEL_COLUMNS
 
+_kept = st.cache_data(max_entries=100, show_spinner=False, hash_funcs={StoreConfig: StoreConfig.model_dump_json})
+"""What takes long over a year is kept by the store's configuration and by the files it was made of."""
+
 BINS_S, BINS = (1, 2, 5, 10, 20, 30, 60, 120, 300), 30
 
 
@@ -28,7 +31,7 @@ def visit_statistics(scope: Scope, engaged_s: float) -> pd.DataFrame | None:
     return _statistics(scope, engaged_s, version(scope, "visits"))
 
 
-@st.cache_data(max_entries=100, show_spinner=False)
+@_kept
 def _statistics(scope: Scope, engaged_s: float, files: Files) -> pd.DataFrame | None:
     visits = queries.visits(scope)
     if visits is None:
@@ -122,36 +125,40 @@ def time_at_levels(view: View) -> pd.DataFrame:
 
 def crowding(view: View) -> pd.DataFrame:
     """Crowding episodes of the chosen days (`flows.density.crowding_episodes`)."""
-    limits = tuple((zone.id, zone.capacity) for zone in view.store.zones)
-    return _crowding(view.scope, limits, version(view.scope, "visits"), view.store)
+    return _crowding(view.scope, view.store, version(view.scope, "visits"))
 
 
-@st.cache_data(max_entries=100, show_spinner=False)
-def _crowding(scope: Scope, limits: tuple, files: Files, _store: StoreConfig) -> pd.DataFrame:
+@_kept
+def _crowding(scope: Scope, store: StoreConfig, files: Files) -> pd.DataFrame:
     visits = queries.visits(scope)
-    return pd.DataFrame() if visits is None else crowding_episodes(visits, zones_of(_store))
+    return pd.DataFrame() if visits is None else crowding_episodes(visits, zones_of(store))
 
 
 def queue_by_hour(view: View, zone: str) -> pd.DataFrame:
     """A checkout by local hour: hour, queue (mean people over the observed time), waits, wait_median, wait_p90 (s, by
     hour of arrival). Only hours in which the store is open and the zone was observed."""
-    visits, seen = queries.visits(view.scope), queries.zone_time(view.scope, view.store.timezone)
+    return _queue_by_hour(view.scope, zone, view.store, version(view.scope, "visits", "zone_quarters"))
+
+
+@_kept
+def _queue_by_hour(scope: Scope, zone: str, store: StoreConfig, files: Files) -> pd.DataFrame:
+    visits, seen = queries.visits(scope), queries.zone_time(scope, store.timezone)
     if visits is None or seen is None:
         return pd.DataFrame()
-    tills = [one for one in zones_of(view.store) if one.id == zone]
-    window = view.store.day_window(view.scope.first)[0], view.store.day_window(view.scope.last)[1]
+    tills = [one for one in zones_of(store) if one.id == zone]
+    window = store.day_window(scope.first)[0], store.day_window(scope.last)[1]
     own = visits[visits["zone"] == zone]
     lengths = queue_lengths(own, tills, window)  # quarter-hours: any local hour is made of them
-    hour = lengths["bucket_start"].dt.tz_convert(view.store.timezone).dt.hour
+    hour = lengths["bucket_start"].dt.tz_convert(store.timezone).dt.hour
     observed = seen[seen["zone"] == zone].groupby("hour")["observed_s"].sum()
     table = pd.DataFrame({"person_s": lengths.groupby(hour)["person_s"].sum(), "observed_s": observed})
     table = table[table["observed_s"] > 0].rename_axis("hour").reset_index()
     table["queue"] = table["person_s"].fillna(0) / table["observed_s"]
-    arrival = own["enter"].dt.tz_convert(view.store.timezone).dt.hour
+    arrival = own["enter"].dt.tz_convert(store.timezone).dt.hour
     waits = [waiting_times(part, tills).assign(hour=name) for name, part in own.groupby(arrival)]
     if not waits:
         return pd.DataFrame()
     names = {"median_s": "wait_median", "p90_s": "wait_p90"}
     joined = table.merge(pd.concat(waits).rename(columns=names), how="left", on="hour")
-    joined = joined[joined["hour"].isin(set().union(*open_clock_hours(view.store)))]
+    joined = joined[joined["hour"].isin(set().union(*open_clock_hours(store)))]
     return joined[["hour", "queue", "waits", "wait_median", "wait_p90"]].reset_index(drop=True)

@@ -280,6 +280,12 @@ class Privacy(Section):
     join_days: bool = Field(
         False, title="Join days", description="whether embeddings of different days may be compared with each other"
     )
+    least_count: int | None = Field(
+        None,
+        title="Least count",
+        description="people; what the dashboard saves to a file holds no count of fewer; left out: all counts",
+        ge=2,
+    )
 
 
 class PersonSearch(Section):

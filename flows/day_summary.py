@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from flows.config import StoreConfig
+from flows.rollup import ROLE_FILTERS, day_numbers
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,9 @@ class CameraSummary:
 
 @dataclass(frozen=True)
 class DaySummary:
-    """A store's day. `people`: different shoppers; footfall is None for a store without entrances."""
+    """A store's day. `people`, `staff`: different people with a zone visit or an entrance crossing, as everywhere
+    (`flows.rollup.day_numbers_sql`); who was only seen through the window was not in the store. Footfall is None for a
+    store without entrances."""
 
     store: str
     name: str
@@ -55,18 +58,19 @@ class DaySummary:
     stage_seconds: Mapping[str, float]
 
 
-def summarise(config: StoreConfig, day: date, tables: Mapping[str, pa.Table], roles: Mapping[int, str]) -> DaySummary:
-    """Sum up a day's tables (the lake's columns). `roles`: role by person_id of everyone seen."""
+def summarise(config: StoreConfig, day: date, tables: Mapping[str, pa.Table]) -> DaySummary:
+    """Sum up a day's tables (the lake's columns)."""
     run = tables["runs"].to_pylist()[-1]
     footfall = tables["footfall"].to_pandas()
     shoppers = footfall[footfall["role"] == "shopper"]["direction"].value_counts()
+    people, everybody = (day_numbers(tables)[role_filter]["people"] for role_filter in ROLE_FILTERS)
     has_gates = bool(config.entrances)
     return DaySummary(
         store=config.id,
         name=config.name,
         day=day,
-        people=sum(role == "shopper" for role in roles.values()),
-        staff=sum(role == "staff" for role in roles.values()),
+        people=people,
+        staff=everybody - people,
         footfall_in=int(shoppers.get("in", 0)) if has_gates else None,
         footfall_out=int(shoppers.get("out", 0)) if has_gates else None,
         zones=tuple(_zones(config, tables["zone_counts"].to_pandas(), tables["visits"].to_pandas())),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
@@ -87,8 +87,8 @@ def day_tables(
     tracks: Sequence[CameraTracks],
     identities: pd.DataFrame,
     embedding_key: str | None = None,
-) -> tuple[dict[str, pa.Table | pd.DataFrame], Mapping[int, str]]:
-    """All tables of a day but `runs`, and everybody's role. `footfall` is left out for a store without entrances.
+) -> dict[str, pa.Table | pd.DataFrame]:
+    """All tables of a day but `runs`. `footfall` is left out for a store without entrances.
 
     `embedding_key`: public name of the secret that the embeddings are turned by.
     """
@@ -100,8 +100,7 @@ def day_tables(
     window = _counted_window(config, day, tracks)
     observed = {name: within(seen, spans[name]) for name, seen in observed_zones(config, tracks).items()}
     paths = trajectories(places, identities, calibrated=calibrated, step_s=step_s, max_hidden_s=hidden_s)
-    roles = roles_of(config, paths)
-    paths["role"] = paths["person_id"].map(roles)
+    paths["role"] = paths["person_id"].map(roles_of(config, paths))
     visits = zone_visits(
         paths,
         zones,
@@ -122,7 +121,7 @@ def day_tables(
     if footfall is not None:
         tables["footfall"] = footfall
     tables["groups"] = find_groups(paths, footfall)
-    return tables, roles
+    return tables
 
 
 def observed_zones(config: StoreConfig, tracks: Sequence[CameraTracks]) -> dict[str, list[tuple[int, int, float]]]:

@@ -48,12 +48,11 @@ def crowding_episodes(visits: pd.DataFrame, zones: Sequence[Zone], *, at_least_s
 
     Returns zone, start, end, seconds, most_people, capacity; zones without a capacity have none.
     """
-    steps = occupancy_steps(visits)
     rows = []
     for zone in zones:
-        own = steps[steps["zone"] == zone.id]
-        if zone.capacity is None or not len(own):
+        if zone.capacity is None:
             continue
+        own = occupancy_steps(visits[visits["zone"] == zone.id])
         over = (own["people"] > zone.capacity).to_numpy()
         start, end, people = microseconds(own["start"]), microseconds(own["end"]), own["people"].to_numpy()
         first = np.flatnonzero(over & ~np.append(False, over[:-1]))

@@ -93,7 +93,7 @@ def finish_store_day(plan: Plan, files: Sequence[str]) -> DaySummary:
     stages.lap("views")
     identities = people_of(config, tracks, embedder)
     stages.lap("people")
-    tables, roles = day_tables(config, plan.day, tracks, identities, plan.secret.key)
+    tables = day_tables(config, plan.day, tracks, identities, plan.secret.key)
     stages.lap("tables")
     tables["camera_views"] = view_rows(looks)
     tables["runs"] = run_record(plan, tracks, video_seconds(plan, files) | stages.seconds, covered)
@@ -103,6 +103,6 @@ def finish_store_day(plan: Plan, files: Sequence[str]) -> DaySummary:
     absent = {} if config.entrances else {"footfall": "no entrance is configured"}
     lake.write_day(config.id, plan.day, ready, absent)
     remember_recordings(lake, config.id, plan.day, plan.stamps)
-    summary = summarise(config, plan.day, {"footfall": empty("footfall")} | ready, roles)
+    summary = summarise(config, plan.day, {"footfall": empty("footfall")} | ready)
     write_day_metrics(summary, config.zone_info)
     return summary

@@ -41,8 +41,12 @@ def suppress_small_counts(table: str, rows: pd.DataFrame, least: int = LEAST) ->
     check_suppression([table], least)
     if table not in PEOPLE:
         return rows
+    return withhold(rows, PEOPLE[table], [str(name) for name in rows if name not in KEPT], least)
+
+
+def withhold(rows: pd.DataFrame, counts: Sequence[str], numbers: Sequence[str], least: int) -> pd.DataFrame:
+    """The rows with all `numbers` of those null in which any of `counts` is 1 to `least` - 1; `suppressed`: which."""
     small = np.zeros(len(rows), bool)
-    for name in PEOPLE[table]:
+    for name in counts:
         small |= rows[name].between(1, least - 1).to_numpy(bool, na_value=False)
-    numbers = [str(name) for name in rows if name not in KEPT]
     return rows.assign(**{name: rows[name].mask(small) for name in numbers}, suppressed=small)

@@ -184,4 +184,4 @@ def _answers(view: View, answered: pd.DataFrame) -> None:
         }
     )
     st.dataframe(table, hide_index=True, key="audit.answers")
-    downloads("audit", answered, view)
+    downloads("audit", answered, view, counts=["counted_in", "counted_out", "lake_in", "lake_out"])

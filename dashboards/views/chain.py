@@ -49,12 +49,20 @@ def render() -> None:
     _cards(known, own, chain_numbers(scope.last_days(14)), unusual)
     with card("Day by day", MEASURES[measure][1]):
         _multiples(known, own, unusual, measure)
-    save_buttons("chain", numbers.drop(columns="simulated"), f"chain_{numbers['date'].min():%Y-%m-%d}")
+    _save(known, numbers)
     left, right = st.columns(2, gap="medium")
     with left, card("By weekday", f"{MEASURES[measure][1]}\n\nMedian over the chosen days."):
         _weekdays(known, numbers, measure)
     with right, card("Stores compared"):
         _compare(known, numbers)
+
+
+def _save(known: dict[str, StoreConfig], numbers: pd.DataFrame) -> None:
+    """Save the numbers, by the strictest of the stores' least counts."""
+    asked = [known[store].privacy.least_count for store in numbers["store"].unique()]
+    least = max((one for one in asked if one is not None), default=None)
+    rows, stem = numbers.drop(columns="simulated"), f"chain_{numbers['date'].min():%Y-%m-%d}"
+    save_buttons("chain", rows, stem, counts=["footfall", "visitors", "people", "visits"], least=least)
 
 
 def _head() -> tuple[dict[str, StoreConfig], Scope, str]:

@@ -177,4 +177,4 @@ def _tracks(view: View) -> None:
     st.plotly_chart(figure, key="tracks", config={"displayModeBar": False}, alt="Ways of people on the floor")
     left_out = f", {len(people) - MOST_TRACKS} more not drawn" if len(people) > MOST_TRACKS else ""
     st.caption(f"{len(people)} people from {chosen} on{left_out}; a dot marks where each was last.")
-    downloads("tracks", ways, view)
+    downloads("tracks", ways, view, single_people=True)

@@ -63,7 +63,7 @@ def flows(view: View) -> None:
     else:
         figure = _sankey(between, names)
     st.plotly_chart(figure, key="flows", config={"displayModeBar": False}, alt="Flows between zones")
-    downloads("flows", between, view)
+    downloads("flows", between, view, counts=["people"])
 
 
 def first_visits(visits: pd.DataFrame, footfall: pd.DataFrame) -> pd.DataFrame:
@@ -92,7 +92,7 @@ def _first_visits(view: View, visits: pd.DataFrame, between: pd.DataFrame) -> No
     figure.update_xaxes(range=[0, max(float(table["median_s"].max()) / 60, 0.1) * 1.9])  # room for the words
     st.plotly_chart(figure, key="first", config={"displayModeBar": False}, alt="Time to the first visit of each zone")
     st.caption("Median time from coming in to the first visit of the zone, and for how many it was the first and last.")
-    downloads("first_visits", table, view)
+    downloads("first_visits", table, view, counts=["people", "first", "last"])
 
 
 def _sankey(flows: pd.DataFrame, names: dict[str, str]) -> go.Figure:
@@ -147,7 +147,7 @@ def paths(view: View) -> None:
     )
     st.plotly_chart(_common_ways(table), key="paths", config={"displayModeBar": False}, alt="Most common ways")
     st.caption("People who went so, and their share of all people with a visit.")
-    downloads("paths", table, view)
+    downloads("paths", table, view, counts=["People"])
 
 
 def _common_ways(table: pd.DataFrame) -> go.Figure:

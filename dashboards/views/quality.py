@@ -149,7 +149,7 @@ def _confidence(view: View) -> None:
     st.plotly_chart(figure, key="confidence", config={"displayModeBar": False}, alt="Identity confidence")
     unsure = found.loc[found["confidence"] < 0.5, "tracks"].sum() / found["tracks"].sum()
     st.caption(f"{unsure:.1%} of the tracks are joined with a confidence under 0.5.")
-    downloads("confidence", found, view)
+    downloads("confidence", found, view, counts=["people"])
 
 
 def occupancy_in_ways(view: View) -> pd.DataFrame:

@@ -126,7 +126,7 @@ def _occupancy(view: View, before: Scope) -> None:
     figure.update_yaxes(title_text="People", rangemode="tozero")
     st.plotly_chart(figure, key="occupancy", config={"displayModeBar": False}, alt="People in the store over the day")
     table = steps.assign(time=[clock.local(float(value)).isoformat() for value in steps["elapsed"]])
-    downloads("occupancy", table[["time", "mean", "peak", "coverage"]], view)
+    downloads("occupancy", table[["time", "mean", "peak", "coverage"]], view, counts=["peak"])
 
 
 def _plan_height(view: View) -> int:
@@ -162,7 +162,7 @@ def _density(view: View) -> None:
     plan.add_zone_names(figure, view.store)
     st.plotly_chart(figure, key="density", config={"displayModeBar": False}, alt="Zones coloured by density")
     st.caption(f"People per m², steps of {minutes} min, {view.store.timezone}. It starts at the fullest one.")
-    downloads("density", series, view)
+    downloads("density", series, view, counts=["occupancy_max"])
 
 
 def _doors(view: View) -> None:
@@ -207,7 +207,7 @@ def _doors(view: View) -> None:
         f"people; {row['people']:,} different people in the store's zones and doors.",
         help=f"{definitions.PARTIES}\n\n{definitions.OUT_OF_HOURS}",
     )
-    downloads("footfall", doors, view)
+    downloads("footfall", doors, view, counts=["in", "out"])
 
 
 def _said_of_parties(view: View) -> str:
@@ -248,7 +248,7 @@ def _zones(view: View) -> None:
             "Density (/m²)": st.column_config.NumberColumn(help=definitions.DENSITY, format="%.3f"),
         },
     )
-    downloads("zones", table, view)
+    downloads("zones", table, view, counts=["Visitors", "Visits"])
 
 
 def zone_table(view: View) -> pd.DataFrame:

@@ -54,4 +54,4 @@ def conversion(view: View) -> None:
     visitors, sold = hours["visitors"].sum(), hours["transactions"].sum()
     whole = f"{sold / visitors:.0%}" if visitors else "-"
     st.caption(f"The day: {sold:,.0f} transactions, {visitors:,} shoppers who came in, conversion {whole}.")
-    downloads("conversion", hours, view)
+    downloads("conversion", hours, view, counts=["visitors"])

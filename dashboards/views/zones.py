@@ -70,7 +70,8 @@ def _ranking(view: View, table: pd.DataFrame) -> None:
     figure = charts.bars(ranked["name"].tolist(), ranked[column].tolist(), 330, unit=unit, texts=texts)
     st.plotly_chart(figure, key="ranking", config={"displayModeBar": False}, alt=f"Zones ranked by {chosen}")
     st.caption(definition.replace("**", ""))
-    downloads("ranking", ranked[["name", column, "penetration"]], view)
+    shown = list(dict.fromkeys(["name", column, "visitors", "penetration"]))
+    downloads("ranking", ranked[shown], view, counts=["visitors"])
 
 
 def _zone_choice(view: View, name: str, table: pd.DataFrame) -> str:
@@ -135,7 +136,7 @@ def _dwell(view: View, table: pd.DataFrame) -> None:
         f"{row['visits']:,} visits, mean {duration(row['mean_s'])}.{share} (at least "
         f"{view.store.counting.engaged_s:g} s). {row['truncated']:,} truncated visits are not in the picture."
     )
-    downloads("dwell", histogram, view)
+    downloads("dwell", histogram, view, counts=["visits"])
 
 
 def _week(view: View) -> None:
@@ -195,7 +196,7 @@ def _queue(view: View, zone: str) -> None:
     figure.update_xaxes(title_text=f"Hour of arrival, {view.store.timezone}", dtick=1)
     figure.update_yaxes(title_text="Waiting, minutes", rangemode="tozero")
     right.plotly_chart(figure, key=f"wait.{zone}", config={"displayModeBar": False}, alt="Waiting time by hour")
-    downloads(f"queue_{zone}", joined, view)
+    downloads(f"queue_{zone}", joined, view, counts=["waits"])
 
 
 def _table(view: View, table: pd.DataFrame) -> None:
@@ -238,4 +239,4 @@ def _table(view: View, table: pd.DataFrame) -> None:
             },
         },
     )
-    downloads("numbers", shown, view)
+    downloads("numbers", shown, view, counts=["Visitors", "Visits"])

@@ -85,7 +85,7 @@ def crowding(view: View) -> None:
                 "Day": st.column_config.DateColumn(format="ddd D MMM"),
             },
         )
-    downloads("crowding", table, view)
+    downloads("crowding", table, view, counts=["Most people"])
 
 
 def _episodes(count: int) -> str:

@@ -13,8 +13,10 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from flows.config import load_store
@@ -59,11 +61,17 @@ def stores_folder(month: DemoLake, tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def address(month: DemoLake, stores_folder: Path) -> Iterator[str]:
+    with served(month.lake, stores_folder) as url:
+        yield url
+
+
+@contextmanager
+def served(lake: Path, stores: Path, **environment: str) -> Iterator[str]:
     """A running dashboard behind the base path /shop."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    environment = os.environ | {"AISLEFLOW_LAKE": str(month.lake), "AISLEFLOW_STORES": str(stores_folder)}
+    environment = os.environ | {"AISLEFLOW_LAKE": str(lake), "AISLEFLOW_STORES": str(stores)} | environment
     command = [
         sys.executable,
         "-m",
@@ -146,7 +154,7 @@ def test_every_page_opens(tab: Page, address: str) -> None:
     assert tab.locator("[data-testid=stMetric]").count() == 5
     shoot(tab, "today")
     for title, path in PAGES.items():
-        _go_to(tab, title)
+        go_to(tab, title)
         tab.wait_for_url(f"**/shop/{path}?**")
         ready(tab)
         assert tab.locator("h1").first.inner_text() == title
@@ -155,7 +163,7 @@ def test_every_page_opens(tab: Page, address: str) -> None:
         shoot(tab, path)
 
 
-def _go_to(page: Page, title: str) -> None:
+def go_to(page: Page, title: str) -> None:
     """Click a page's name in the bar on top, where a narrow window may hide it behind a menu."""
     link = page.locator("[data-testid=stTopNavLink]", has_text=title)
     if not link.count() or not link.first.is_visible():
@@ -173,6 +181,37 @@ def test_the_day_before_is_one_click_away(tab: Page, address: str) -> None:
     ready(tab)
     assert "Friday, 14 March 2025" in tab.locator(".st-key-heading").inner_text()
     assert tab.locator("[data-testid=stMetric]", has_text="Footfall").inner_text() != footfall
+
+
+def test_what_is_shown_is_saved_and_small_counts_are_withheld(tab: Page, address: str, stores_folder: Path) -> None:
+    file = stores_folder / "kiez" / "store.yaml"
+    before = file.read_text()
+    tab.goto(f"{address}/zones?store=kiez&from=2025-03-15&day=2025-03-15")
+    ready(tab)
+    every = _saved(tab, "dwell")
+    assert every["visits"].between(1, 4).any() and every["visits"].sum() > 100
+    file.write_text(f"{before}\nprivacy: {{least_count: 5}}\n")
+    try:
+        tab.reload()
+        ready(tab)
+        kept = _saved(tab, "dwell")
+    finally:
+        file.write_text(before)
+    assert kept["suppressed"].tolist() == every["visits"].between(1, 4).tolist()
+    assert kept["visits"].dropna().tolist() == every.loc[~kept["suppressed"], "visits"].tolist()
+
+
+def _saved(page: Page, name: str) -> pd.DataFrame:
+    """What the three buttons of a table save; all of them the same."""
+    read = {"CSV": pd.read_csv, "Excel": pd.read_excel, "Parquet": pd.read_parquet}
+    found = []
+    for label, reader in read.items():
+        with page.expect_download() as started:
+            page.locator(f".st-key-save-{name} button", has_text=label).click()
+        found.append(reader(started.value.path()))
+    for other in found[1:]:
+        pd.testing.assert_frame_equal(found[0], other, check_dtype=False)
+    return found[0]
 
 
 @pytest.mark.case("streamlit-drawable-canvas 156, 157")

@@ -300,7 +300,7 @@ def test_brackets_and_colons_are_printed_as_they_are(shop, capfd):
     (folder / "videos" / "cam" / f"{DAY}_10-00-30.mp4").write_bytes(b"")
     assert other.run("--partial") == 0
     told = capfd.readouterr().out
-    assert f"Shop [/b] :100:, {DAY}: 1 shoppers" in told and "[red]" in told
+    assert f"Shop [/b] :100:, {DAY}: 1 shopper" in told and "[red]" in told
     assert "problem: recordings of cam: 2025-03-14_10-00-30.mp4: read 0 %: the file is empty" in told
     other.file.write_text("#\n" * 99 + "id: no id\n" + other.file.read_text().partition("\n")[2])
     assert other.command("check", str(folder / "store.yaml")) == 2

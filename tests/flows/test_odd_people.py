@@ -200,7 +200,7 @@ def test_staff_are_left_out_of_shoppers_and_kept_in_all(shop, capfd):
     clerk = walks(3, (0, 280, 200), (25, 280, 200), (28, 160, 200), (35, 160, 200))
     shop.clip([VISITOR, clerk], 36)
     assert shop.run() == 0
-    assert "1 shoppers and 1 staff" in " ".join(capfd.readouterr().out.split())
+    assert "1 shopper and 1 staff" in " ".join(capfd.readouterr().out.split())
     spent = shop.table("zone_counts").groupby(["zone", "role_filter"])["dwell_s"].sum()
     assert spent["aisle", "all"] > spent["aisle", "shoppers"] + 5
     assert spent["counter", "shoppers"] == 0

@@ -106,7 +106,7 @@ def test_one_who_walks_in_once_is_one_in_to_the_last_line_of_the_report(shop, ca
     shop.clip([walks(0, (1, 160, 238), (9, 160, 100), (19, 160, 100))], 20)
     assert shop.run() == 0
     assert directions(shop) == ["in"]
-    assert "1 shoppers; 1 came in, 0 went out" in " ".join(capfd.readouterr().out.split())
+    assert "1 shopper; 1 came in, 0 went out" in " ".join(capfd.readouterr().out.split())
 
 
 @pytest.mark.case("opendatacam 204, 185")
