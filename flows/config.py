@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from detection.floor import FloorCalibration
 from detection.zones import polygon_problem
@@ -272,6 +272,12 @@ class StaffRule(Section):
     min_hours_present: float | None = Field(None, title="Hours present", description="hours in the store", gt=0)
     zone: Identifier | None = Field(None, title="Staff zone", description="who stays in it longer than min_zone_s")
     min_zone_s: float = Field(60, title="Time in the staff zone", description="seconds", gt=0)
+    uniform: tuple[Annotated[str, AfterValidator(check_path)], ...] = Field(
+        (),
+        title="Uniform",
+        description="pictures cut to one person in uniform each, better from several cameras and sides: who looks like "
+        "one of them is staff; paths beside store.yaml or absolute",
+    )
 
 
 class Privacy(Section):
@@ -427,16 +433,20 @@ def examine_store(path: str | Path) -> tuple[StoreConfig | None, list[Problem]]:
     config, faults = _understand(data)
     faults += cross_checks(config, data) if config else []
     problems += [Problem(str(file), field_name(loc), message, lines.line(loc)) for loc, message in faults]
-    return config and _models_beside(config, file.parent), problems
+    return config and _files_beside(config, file.parent), problems
 
 
-def _models_beside(config: StoreConfig, folder: Path) -> StoreConfig:
-    """The configuration with models that lie beside store.yaml by their whole path, wherever the job is started."""
+def _files_beside(config: StoreConfig, folder: Path) -> StoreConfig:
+    """The configuration with what lies beside store.yaml by its whole path, wherever the job is started: models, and
+    the pictures of uniforms."""
     found: dict[str, Section] = {}
     for name, choice in (("detector", config.detector), ("reid", config.reid)):
         family, colon, path = choice.model.rpartition(":")
         if path and (folder / path).exists():
             found[name] = choice.model_copy(update={"model": f"{family}{colon}{(folder / path).absolute()}"})
+    if config.staff is not None:
+        pictures = tuple(str((folder / path).absolute()) for path in config.staff.uniform)
+        found["staff"] = config.staff.model_copy(update={"uniform": pictures})
     return config.model_copy(update=found)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import date
 
 import numpy as np
@@ -28,9 +28,9 @@ LEAST_SEEN_S, LEAST_SEEN_ALONE_S = 3.0, 1.0
 who is counted already; in the picture of a camera by itself people cross in two or three seconds."""
 
 
-def people_of(config: StoreConfig, tracks: Sequence[CameraTracks], embedder: Embedder) -> pd.DataFrame:
-    """Join all cameras' tracks into people: the lake's table `identities`."""
-    tracklets = Tracklets(
+def tracklets_of(tracks: Sequence[CameraTracks]) -> Tracklets:
+    """All cameras' tracks of a day, one after the other."""
+    return Tracklets(
         camera=np.concatenate([np.full(len(t.ids), t.camera, object) for t in tracks]),
         track_id=np.concatenate([t.ids for t in tracks]),
         start_us=np.concatenate([t.start_us for t in tracks]),
@@ -38,6 +38,11 @@ def people_of(config: StoreConfig, tracks: Sequence[CameraTracks], embedder: Emb
         embedding=np.concatenate([t.embedding for t in tracks]),
         quality=np.concatenate([t.quality for t in tracks]),
     )
+
+
+def people_of(config: StoreConfig, tracks: Sequence[CameraTracks], embedder: Embedder) -> pd.DataFrame:
+    """Join all cameras' tracks into people: the lake's table `identities`."""
+    tracklets = tracklets_of(tracks)
     offsets = np.cumsum([0, *(len(t.ids) for t in tracks)])
     xy = np.concatenate([t.xy if t.calibrated else np.full_like(t.xy, np.nan) for t in tracks])
     samples = Samples(
@@ -87,10 +92,12 @@ def day_tables(
     tracks: Sequence[CameraTracks],
     identities: pd.DataFrame,
     embedding_key: str | None = None,
+    uniformed: Collection[int] = frozenset(),
 ) -> dict[str, pa.Table | pd.DataFrame]:
     """All tables of a day but `runs`. `footfall` is left out for a store without entrances.
 
-    `embedding_key`: public name of the secret that the embeddings are turned by.
+    `embedding_key`: public name of the secret that the embeddings are turned by. `uniformed`: person_id of everyone who
+    wears the store's uniform.
     """
     places = pd.concat([_places(track) for track in tracks], ignore_index=True)
     calibrated = [track.camera for track in tracks if track.calibrated]
@@ -100,7 +107,7 @@ def day_tables(
     window = _counted_window(config, day, tracks)
     observed = {name: within(seen, spans[name]) for name, seen in observed_zones(config, tracks).items()}
     paths = trajectories(places, identities, calibrated=calibrated, step_s=step_s, max_hidden_s=hidden_s)
-    paths["role"] = paths["person_id"].map(roles_of(config, paths))
+    paths["role"] = paths["person_id"].map(roles_of(config, paths, uniformed))
     visits = zone_visits(
         paths,
         zones,

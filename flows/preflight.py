@@ -11,6 +11,7 @@ from flows.chunks import detector_of, embedder_of
 from flows.config import Problem, StoreConfig, StoreConfigError, config_lines, examine_store, field_name
 from flows.recordings import CameraDay, describe_template, file_stamps, find_camera_day
 from flows.sight import Fault, advice, unseen_zones
+from flows.uniforms import uniform_problems
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ def preflight(
     unseen = _told(file, unseen_zones(config))
     problems = [*problems, *fatal, *(unseen if strict else [])]
     problems += [*_picture_size_problems(config, file, found), *_model_problems(config, file)]
+    problems += _uniform_problems(config, file)
     if problems:
         raise StoreConfigError(problems)
     odd = _odd_recordings(file, found)
@@ -109,6 +111,12 @@ def _picture_size_problems(config: StoreConfig, file: Path, found: tuple[CameraD
                     lines.line(("cameras", number, "image_size")),
                 )
                 break
+
+
+def _uniform_problems(config: StoreConfig, file: Path) -> Iterator[Problem]:
+    lines = config_lines(file)
+    for number, message in uniform_problems(config):
+        yield Problem(str(file), f"staff.uniform[{number}]", message, lines.line(("staff", "uniform", number)))
 
 
 def _model_problems(config: StoreConfig, file: Path) -> Iterator[Problem]:

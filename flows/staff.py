@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 
@@ -10,8 +12,12 @@ from flows.config import StoreConfig
 from flows.places import FLOOR
 
 
-def roles_of(config: StoreConfig, trajectories: pd.DataFrame) -> dict[int, str]:
+def roles_of(
+    config: StoreConfig, trajectories: pd.DataFrame, uniformed: Collection[int] = frozenset()
+) -> dict[int, str]:
     """Role by person_id of everyone with a path: staff fulfil any part of the rule, everyone else is a shopper.
+
+    uniformed: person_id of everyone who wears the uniform (flows/uniforms.py).
 
     Time present is the sum of the times between places, not of hidden spans that were left empty: someone who comes
     twice for an hour was there two hours.
@@ -21,7 +27,7 @@ def roles_of(config: StoreConfig, trajectories: pd.DataFrame) -> dict[int, str]:
     if rule is None or not people:
         return dict.fromkeys(people, "shopper")
     step_s = 1 / max(camera.sampling_fps for camera in config.cameras)
-    staff: set[int] = set()
+    staff = set(uniformed)
     if rule.min_hours_present is not None:
         hours = trajectories.groupby("person_id")["time_us"].nunique() * step_s / 3600
         staff |= {int(person) for person in hours.index[hours >= rule.min_hours_present]}

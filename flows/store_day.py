@@ -20,7 +20,7 @@ from flows.chunks import embedder_of
 from flows.covered import covered_spans
 from flows.day_checks import day_checks, said_of
 from flows.day_summary import DaySummary, summarise
-from flows.day_tables import day_tables, people_of
+from flows.day_tables import day_tables, people_of, same_person_odds, tracklets_of
 from flows.due import remember_recordings
 from flows.errors import JobStopped
 from flows.lake import Lake
@@ -30,6 +30,7 @@ from flows.plan import Plan
 from flows.run_record import run_record, with_problems
 from flows.schemas import conform, empty
 from flows.stages import Stages
+from flows.uniforms import in_uniform, uniform_embeddings
 
 
 def video_seconds(plan: Plan, files: Sequence[str]) -> dict[str, float]:
@@ -93,7 +94,9 @@ def finish_store_day(plan: Plan, files: Sequence[str]) -> DaySummary:
     stages.lap("views")
     identities = people_of(config, tracks, embedder)
     stages.lap("people")
-    tables = day_tables(config, plan.day, tracks, identities, plan.secret.key)
+    uniforms = uniform_embeddings(config, embedder, plan.secret)
+    uniformed = in_uniform(tracklets_of(tracks), identities, uniforms, *same_person_odds(embedder, config))
+    tables = day_tables(config, plan.day, tracks, identities, plan.secret.key, uniformed)
     stages.lap("tables")
     tables["camera_views"] = view_rows(looks)
     tables["runs"] = run_record(plan, tracks, video_seconds(plan, files) | stages.seconds, covered)
