@@ -27,7 +27,8 @@ def announce(view: View, available: list[date]) -> None:
     low = runs[runs["coverage"] < LOW_COVERAGE]
     if len(low):
         worst = float(low["coverage"].min())
-        what = "this day was" if view.scope.first == view.scope.last else f"{len(low)} of {len(runs)} days were"
+        some = f"{len(low)} of {len(runs)} days {'was' if len(low) == 1 else 'were'}"
+        what = "this day was" if view.scope.first == view.scope.last else some
         st.warning(
             f"Only part of what happened {'' if len(low) == 1 else 'on some days '}was seen: {what} covered under 95% "
             f"({worst:.1%} at worst). Counts leave the missing time out; they do not estimate it. "

@@ -27,6 +27,7 @@ import pyarrow as pa
 from flows.comparisons import sales_file
 from flows.config import StoreConfig, load_store
 from flows.footfall import entrance_crossings
+from flows.groups import find_groups
 from flows.lake import Lake
 from flows.observation import observed_share, seen_points
 from flows.places import entrances_of, zones_of
@@ -215,4 +216,5 @@ def _metrics(config: StoreConfig, people: pd.DataFrame, observed: Observed) -> d
     visits = zone_visits(people, zones, window, observed=shares, **rule)
     footfall = entrance_crossings(people, entrances_of(config), max_hidden_s=config.counting.max_hidden_s)
     tables = {"visits": visits, "zone_counts": zone_counts(visits, zones, window, observed=shares)}
+    tables["groups"] = find_groups(people, footfall)
     return tables if footfall is None else tables | {"footfall": footfall}

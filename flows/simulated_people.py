@@ -21,6 +21,8 @@ WEEKDAY_FACTOR = (0.86, 0.88, 0.94, 1.0, 1.22, 1.48, 0.8)
 HOUR_WEIGHT = np.array([0, 0, 0, 0, 0, 0, 0, 1, 3, 4, 5, 6, 8, 7, 5, 5, 7, 9, 8, 5, 3, 1.5, 0, 0], dtype=float)
 ZONE_PULL = {"aisle_1": 1.5, "aisle_2": 1.1, "aisle_3": 1.2, "back_wall": 0.9, "promo": 0.8}
 DAY_S = 86_400.0
+FOLLOWERS = 0.3  # share of shoppers who come with the one before them
+BESIDE_M, BEHIND_S = 0.25, 0.8
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,21 @@ def shoppers(
     edge = np.full((count, 1), 6.0)
     stays = np.concatenate([edge, random.exponential(4, (count, 1)), stays, wait, np.zeros((count, 1)), edge], axis=1)
     speed = np.clip(random.normal(0.95, 0.15, (count, 1)), 0.5, 1.4)
-    seconds, points = _walk(store, arrivals, places, stays, speed)
+    leader, arrivals, beside = _parties(arrivals, random.spawn(1)[0])
+    places = places[leader] + beside[:, None]
+    seconds, points = _walk(store, arrivals, places, stays[leader], speed[leader])
     return Walks(np.full(count, "shopper", dtype=object), seconds, points)
+
+
+def _parties(arrivals: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Who comes with whom: for each of N people, in order of arrival, whom they walk with (themselves, where alone or
+    first), when they arrive, and how far beside they walk, (N, 2) metres."""
+    follows = random.random(len(arrivals)) < FOLLOWERS
+    follows[0] = False
+    leader = np.maximum.accumulate(np.where(follows, 0, np.arange(len(arrivals))))
+    place = np.arange(len(arrivals)) - leader
+    beside = np.where(place > 0, BESIDE_M, 0.0)[:, None] * random.choice([-1.0, 1.0], (len(arrivals), 2))
+    return leader, arrivals[leader] + BEHIND_S * place, beside
 
 
 def staff(store: SimulatedStore, open_s: tuple[float, float], random: np.random.Generator) -> Walks:

@@ -47,6 +47,7 @@ def conversion(view: View) -> None:
     )
     theme.style(figure, 280, hovermode="x unified")
     figure.update_layout(yaxis2={"overlaying": "y", "side": "right", "tickformat": ".0%", "rangemode": "tozero"})
+    figure.update_layout(yaxis2={"tickmode": "auto", "nticks": 5})
     figure.update_layout(yaxis2={"title": {"text": "Transactions per visitor"}, "showgrid": False})
     figure.update_xaxes(title_text=f"Hour, {view.store.timezone}", type="category")
     figure.update_yaxes(title_text="Transactions", selector={"side": None})

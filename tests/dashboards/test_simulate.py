@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from flows.config import load_store
+from flows.groups import parties_in
 from flows.lake import Lake
 from flows.simulate import DemoLake, demo_lake
 from flows.simulated_stores import SIMULATED_STORES, write_store_files
@@ -68,6 +69,13 @@ def test_people_walk_round_shelves(lake: Lake, month: DemoLake) -> None:
             & positions["y_m"].between(y1 + 0.1, y2 - 0.1).to_numpy()
         )
     assert inside.mean() < 0.01
+
+
+def test_some_people_come_in_company(lake: Lake) -> None:
+    day = lake.read_day("plateau", "2025-03-15", ["footfall", "groups"])
+    parties = parties_in(day["footfall"].to_pandas(), day["groups"].to_pandas())["people"]
+    assert 1.1 < parties.mean() < 1.5 and parties.max() < 8
+    assert 0.5 < (parties == 1).mean() < 0.95
 
 
 def test_tracks_and_people_fit_together(lake: Lake) -> None:
