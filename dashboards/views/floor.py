@@ -12,7 +12,7 @@ from dashboards import definitions, floor_queries, plan, plan_layers, queries
 from dashboards.choices import remember, remembered, segmented
 from dashboards.downloads import downloads
 from dashboards.page import card, open_view
-from dashboards.view import View
+from dashboards.view import View, store_file
 from dashboards.views import floor_flows
 from flows.heatmap import HeatMap, heat_map
 
@@ -92,7 +92,7 @@ def _heat(view: View, start: datetime, end: datetime) -> None:
     heat = heat_map(
         people, floor.width_m, floor.depth_m, cell_m=cell, max_hidden_s=view.store.counting.max_hidden_s, role=None
     )
-    figure = plan.empty_plan(view.store, _plan_height(view))
+    figure = plan.empty_plan(view.store, _plan_height(view), store_file(view.store.id))
     grid = heat.person_seconds_per_m2
     if not grid.any():
         st.caption("Nobody was on the floor in this part of the day.")
@@ -169,7 +169,7 @@ def _tracks(view: View) -> None:
     if ways is None:
         _without_positions(view)
         return
-    figure = plan.empty_plan(view.store, _plan_height(view))
+    figure = plan.empty_plan(view.store, _plan_height(view), store_file(view.store.id))
     plan.add_zone_outlines(figure, view.store, labels=False)
     plan.add_zone_names(figure, view.store)
     people = ways["person_id"].drop_duplicates()

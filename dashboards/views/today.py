@@ -14,7 +14,7 @@ from dashboards.day import camera_gaps, headlines, occupancy_steps, step_seconds
 from dashboards.downloads import downloads
 from dashboards.lake_query import Scope
 from dashboards.page import card, open_view
-from dashboards.view import View
+from dashboards.view import View, store_file
 from dashboards.views import today_sales
 from dashboards.zone_numbers import zone_numbers
 from flows.comparisons import footfall_by_hour, within
@@ -157,7 +157,7 @@ def _density(view: View) -> None:
     if not frames:
         st.info("Nothing was observed on this day.", icon=":material/visibility_off:")
         return
-    figure = plan.empty_plan(view.store, _plan_height(view))
+    figure = plan.empty_plan(view.store, _plan_height(view), store_file(view.store.id))
     plan_density.add_density(figure, view.store, frames, start=busiest)
     plan.add_zone_names(figure, view.store)
     st.plotly_chart(figure, key="density", config={"displayModeBar": False}, alt="Zones coloured by density")

@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
+from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from dashboards.draft_obstacles import apply_obstacle
@@ -216,6 +218,17 @@ def test_a_faulty_store_file_is_told_and_the_others_are_shown(page: Open, stores
     test = page("today", store="plateau")
     assert any("zones" in error.value and "store.yaml" in error.value for error in test.error)
     assert "Footfall" in metrics(test)
+
+
+def test_the_picture_of_the_plan_lies_under_the_floor(page: Open, stores: Path) -> None:
+    file = stores / "kiez" / "store.yaml"
+    data = yaml.safe_load(file.read_text())
+    data["floor"]["plan"] = "plan.png"
+    file.write_text(yaml.safe_dump(data, sort_keys=False))
+    Image.new("RGB", (8, 8), "white").save(file.with_name("plan.png"))
+    for name, key in (("today", "density"), ("floor", "heat")):
+        (picture,) = chart(page(name, store="kiez"), key)["layout"]["images"]
+        assert picture["source"].startswith("data:image/png;base64,")
 
 
 @pytest.mark.case("viseron 807")
