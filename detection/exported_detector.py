@@ -25,16 +25,13 @@ class ExportedDetector:
         path: folder with an .xml, .bin and metadata.yaml, or an .onnx file.
         confidence: boxes below this score are dropped.
         image_size: longer side of the input, where the model leaves it open.
-        threads: threads for inference; None: the runtime's choice.
-        batch_size: pictures a run, where the model leaves it open.
+        threads: threads for inference; None: all cores, each with a picture of its own.
 
     Raises:
         DetectorError: not an ultralytics detection model, or none of its classes is a person.
     """
 
-    def __init__(
-        self, path: Path, *, confidence: float, image_size: int = 640, threads: int | None = None, batch_size: int = 8
-    ) -> None:
+    def __init__(self, path: Path, *, confidence: float, image_size: int = 640, threads: int | None = None) -> None:
         self.name = model_name(path)
         self.sha256 = model_sha256(path)
         self._runtime = OpenVinoRuntime(path, threads) if path.is_dir() else OnnxRuntime(path, threads)
@@ -47,29 +44,26 @@ class ExportedDetector:
         self._persons = np.array(person_classes(metadata["names"], path))
         self._classes = len(metadata["names"])
         batch, height, width = self._runtime.input_shape
-        self._batch_size = batch or batch_size
-        self._fixed_batch = batch is not None
+        self._batch_size = batch or 1
         self._fixed_size = (height, width) if height and width else None
         self.input_size: tuple[int, int] = self._fixed_size or (image_size, image_size)
         self._confidence = confidence
 
     def detect(self, images: Sequence[np.ndarray]) -> list[Detections]:
-        found: list[Detections] = []
-        for first in range(0, len(images), self._batch_size):
-            found += self._detect_batch(images[first : first + self._batch_size])
-        return found
+        alike = self._batch_size == 1 or len({image.shape for image in images}) < 2
+        longest = max(self.input_size)
+        sizes = [self._fixed_size or (fitting_size(image, longest) if alike else self.input_size) for image in images]
+        fitted = [letterbox(image, size) for image, size in zip(images, sizes, strict=True)]
+        firsts = range(0, len(images), self._batch_size)
+        outputs = self._runtime([self._batch(fitted[first : first + self._batch_size]) for first in firsts])
+        rows = [row for output in outputs for row in output]
+        return [self._people(row, fit) for row, (_, fit) in zip(rows, fitted, strict=False)]
 
-    def _detect_batch(self, images: Sequence[np.ndarray]) -> list[Detections]:
-        size = self._fixed_size or fitting_size(images[0], max(self.input_size))
-        if any(image.shape != images[0].shape for image in images):
-            size = self.input_size
-        fitted = [letterbox(image, size) for image in images]
+    def _batch(self, fitted: Sequence[tuple[np.ndarray, Letterbox]]) -> np.ndarray:
+        """Pictures as one array, filled up with black ones to the size of a batch."""
         pictures = np.stack([picture for picture, _ in fitted])
-        if self._fixed_batch and len(images) < self._batch_size:
-            missing = self._batch_size - len(images)
-            pictures = np.concatenate([pictures, np.zeros((missing, *pictures.shape[1:]), np.uint8)])
-        outputs = self._runtime(pictures)
-        return [self._people(output, fit) for output, (_, fit) in zip(outputs, fitted, strict=False)]
+        missing = self._batch_size - len(pictures)
+        return np.concatenate([pictures, np.zeros((missing, *pictures.shape[1:]), np.uint8)]) if missing else pictures
 
     def _people(self, output: np.ndarray, fit: Letterbox) -> Detections:
         """People of one picture from the network's output, (4 + classes, anchors) or end-to-end (boxes, 6)."""
