@@ -71,8 +71,11 @@ class CropSelector:
         self._frame_index = -1
         self._slice: _Slice | None = None
 
-    def add(self, frame: Frame, detections: Detections) -> list[SelectedCrop]:
-        """Take in a frame; returns the crops of the slice that it closes, mostly none."""
+    def add(self, frame: Frame, detections: Detections, candidates: np.ndarray | None = None) -> list[SelectedCrop]:
+        """Take in a frame; returns the crops of the slice that it closes, mostly none.
+
+        `candidates`, bool (N,): who may be chosen, None everybody; the others' pictures were seen before.
+        """
         self._frame_index += 1
         number = frame.time_us // self._slice_us
         closed: list[SelectedCrop] = []
@@ -80,7 +83,7 @@ class CropSelector:
             closed = self.finish()
             self._slice = _Slice(number)
         assert self._slice is not None
-        qualities = crop_qualities(frame.image, detections)
+        qualities = crop_qualities(frame.image, detections, candidates)
         for index, chain in enumerate(self._match(detections.boxes)):
             box = detections.boxes[index]
             if chain is None:
@@ -118,8 +121,8 @@ class CropSelector:
         return SelectedCrop(self._frame_index, detection_index, float(quality), cut_out(frame.image, box, MARGIN))
 
 
-def crop_qualities(image: np.ndarray, detections: Detections) -> np.ndarray:
-    """How well each person can be recognised: float (N,) from 0 to 1.
+def crop_qualities(image: np.ndarray, detections: Detections, asked: np.ndarray | None = None) -> np.ndarray:
+    """How well each person can be recognised: float (N,) from 0 to 1; 0 who is not `asked` for, bool (N,).
 
     The product of size (height against what the network wants), sharpness, the share not overlapped by people
     nearer to the camera, being whole (not cut by the picture's border), and the detector's score.
@@ -129,7 +132,8 @@ def crop_qualities(image: np.ndarray, detections: Detections) -> np.ndarray:
         return np.zeros(0)
     heights = boxes[:, 3] - boxes[:, 1]
     size = np.clip(heights / WANTED_HEIGHT, 0, 1) ** 0.5
-    sharpness = np.array([_sharpness(image, box) for box in boxes])
+    asked = np.ones(len(boxes), bool) if asked is None else asked
+    sharpness = np.array([_sharpness(image, box) if wanted else 0.0 for box, wanted in zip(boxes, asked, strict=True)])
     return size * sharpness * _share_in_front(boxes) * _wholeness(boxes, image.shape[:2]) * detections.scores
 
 

@@ -20,10 +20,15 @@ import numpy as np
 
 from detection.container import VideoError, probe
 from detection.guarded_picture import PictureRefused, decode_picture
-from detection.video import Recording, VideoReader
+from detection.video import Frame, Recording, VideoReader
 
 HEAD = struct.Struct("<cqII")
-"""Kind, time in UTC microseconds, height and width of a frame; or kind, 0, 0 and the length of a JSON text."""
+"""Kind, time in UTC microseconds, height and width of a frame; or kind, 0, 0 and the length of a JSON text.
+
+A key frame and one in part are followed by the cells that changed since the last key frame, a byte each, and then by
+the picture, like a plain frame; a still one, in which nothing did, by nothing.
+"""
+KEY, PART, STILL = b"K", b"C", b"S"
 FRAME, REPORT, ALIVE, PROBED, ERROR = b"F", b"R", b"A", b"P", b"E"
 ALIVE_EVERY_S = 5.0
 LARGEST_MEMORY = 8 << 30
@@ -54,7 +59,7 @@ def _read(request: dict, answers: _Answers) -> None:
     threading.Thread(target=_tell_alive, args=(reader, answers, done), daemon=True).start()
     try:
         for frame in itertools.islice(reader, request.get("most")):
-            answers.frame(frame.time_us, frame.image)
+            answers.compared(frame)
     finally:
         done.set()
     answers.text(REPORT, asdict(reader.report))
@@ -79,6 +84,14 @@ class _Answers:
 
     def frame(self, time_us: int, image: np.ndarray) -> None:
         self.send(HEAD.pack(FRAME, time_us, image.shape[0], image.shape[1]), image.data.cast("B"))
+
+    def compared(self, frame: Frame) -> None:
+        if frame.changed is None:
+            return self.frame(frame.time_us, frame.image)
+        if not (frame.key or frame.changed.any()):
+            return self.send(HEAD.pack(STILL, frame.time_us, 0, 0), b"")
+        head = HEAD.pack(KEY if frame.key else PART, frame.time_us, *frame.image.shape[:2])
+        self.send(head + frame.changed.tobytes(), frame.image.data.cast("B"))
 
     def text(self, kind: bytes, content: dict) -> None:
         data = json.dumps(content).encode()

@@ -13,6 +13,7 @@ import atexit
 import base64
 import fcntl
 import json
+import math
 import os
 import select
 import subprocess
@@ -27,8 +28,9 @@ import numpy as np
 
 from detection.container import VideoError, VideoInfo
 from detection.coverage import Gap
-from detection.decoder_child import ALIVE, ERROR, FRAME, HEAD, PROBED, REPORT
+from detection.decoder_child import ALIVE, ERROR, FRAME, HEAD, KEY, PART, PROBED, REPORT, STILL
 from detection.guarded_picture import MOST_BYTES, PictureRefused
+from detection.motion import GRID
 from detection.timestamps import MICROSECONDS
 from detection.video import Frame, Recording, VideoReport
 
@@ -61,7 +63,7 @@ class IsolatedReader:
                 kind, time_us, content = child.answer()
                 if kind == FRAME:
                     self._seen, self._last_us = self._seen + 1, time_us
-                    yield Frame(time_us, content)
+                    yield content
                 elif kind == REPORT:
                     self._report = _report(content)
                     return
@@ -111,7 +113,7 @@ def first_frames(requests: Iterable[tuple[Recording, float, dict[str, Any]]]) ->
                 child.ask(asked)
                 while (answer := child.answer())[0] not in (REPORT, ERROR):
                     if answer[0] == FRAME:
-                        frame = Frame(answer[1], answer[2])
+                        frame = answer[2]
             except DecoderDied:
                 child.close()
                 child = None
@@ -155,7 +157,7 @@ def decode_picture(data: bytes) -> np.ndarray:
         child.close()
     if kind != FRAME:
         raise PictureRefused(str(content["message"]))
-    return content
+    return content.image
 
 
 _probing = threading.Lock()
@@ -185,6 +187,7 @@ class _Child:
         )
         assert self._process.stdin is not None and self._process.stdout is not None
         self._in, self._out = self._process.stdin, self._process.stdout.fileno()
+        self._picture: np.ndarray | None = None
         if hasattr(fcntl, "F_SETPIPE_SZ"):
             try:
                 fcntl.fcntl(self._out, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
@@ -198,12 +201,18 @@ class _Child:
             raise DecoderDied(self._ending()) from None
 
     def answer(self) -> tuple[bytes, int, Any]:
-        """The next message: its kind, time, and picture or decoded JSON. Raises DecoderDied."""
+        """The next message: its kind (FRAME for all frames), time, and frame or decoded JSON. Raises DecoderDied."""
         kind, time_us, height, width = HEAD.unpack(self._bytes(HEAD.size).tobytes())
-        if kind == FRAME:
+        if kind in (FRAME, KEY, PART):
             if not 0 < height * width <= LARGEST_PICTURE:
                 raise DecoderDied(f"it gave a picture of {width} x {height}")
-            return kind, time_us, self._bytes(height * width * 3).reshape(height, width, 3)
+            changed = None if kind == FRAME else self._bytes(math.prod(GRID)).reshape(GRID) != 0
+            self._picture = self._bytes(height * width * 3).reshape(height, width, 3)
+            return FRAME, time_us, Frame(time_us, self._picture, kind != PART, changed)
+        if kind == STILL:
+            if self._picture is None:
+                raise DecoderDied("the decoder's answer makes no sense")
+            return FRAME, time_us, Frame(time_us, self._picture, False, np.zeros(GRID, bool))
         if kind == ALIVE:
             return kind, 0, None
         if width > LONGEST_TEXT:

@@ -29,6 +29,7 @@ from detection.container import (
     start_from_container,
 )
 from detection.coverage import Coverage, Gap
+from detection.motion import MotionTest
 from detection.timestamps import MICROSECONDS, PresentationClock, SamplingGrid
 
 __all__ = ["Frame", "Gap", "Recording", "VideoError", "VideoInfo", "VideoReader", "VideoReport", "probe"]
@@ -51,10 +52,16 @@ class Recording:
 
 @dataclass(frozen=True)
 class Frame:
-    """A sampled picture: `time_us` UTC microseconds, `image` uint8 RGB (H, W, 3)."""
+    """A sampled picture: `time_us` UTC microseconds, `image` uint8 RGB (H, W, 3).
+
+    A reader with a motion test (detection/motion.py) says what `changed` since the last key frame, bool `motion.GRID`,
+    and whether this one is a `key` frame; where nothing did, `image` may be that of the frame before. None: not known.
+    """
 
     time_us: int
     image: np.ndarray
+    key: bool = True
+    changed: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,7 @@ class VideoReader:
         assumed_fps: rate of a stream that has no time of its own.
         max_gap_s: a longer time between two decoded frames is a gap.
         threads: decoder threads; 0 lets FFmpeg choose.
+        motion: seconds between key frames, and between those that are compared with nothing; None: no motion test.
 
     Raises:
         VideoError: on construction, where `recording.start_us` is None and the file doesn't say when it was made.
@@ -107,6 +115,7 @@ class VideoReader:
         assumed_fps: float = 25.0,
         max_gap_s: float = 2.0,
         threads: int = 0,
+        motion: tuple[float, float] | None = None,
     ) -> None:
         if not assumed_fps > 0:
             raise ValueError(f"assumed frames per second must be above 0, not {assumed_fps}")
@@ -114,6 +123,7 @@ class VideoReader:
         self.recording = replace(recording, start_us=start_us)
         self._start_us = start_us
         self._threads = threads
+        self._motion = MotionTest(*motion) if motion else None
         self._grid = SamplingGrid(sample_fps)
         self._interval_us = round(MICROSECONDS / assumed_fps)
         from_us = start_us if from_us is None else max(start_us, from_us)
@@ -201,8 +211,11 @@ class VideoReader:
             if taken:
                 self._sampled += 1
                 self._check_size(picture, width, height)
-                rgb = reformatter.reformat(picture, width=width, height=height, format="rgb24", threads=1)
-                yield Frame(time_us, rgb.to_ndarray())
+                key, changed = self._motion.look(time_us, picture) if self._motion else (True, None)
+                if changed is None or key or changed.any():
+                    rgb = reformatter.reformat(picture, width=width, height=height, format="rgb24", threads=1)
+                    image = rgb.to_ndarray()
+                yield Frame(time_us, image, key, changed)
 
     def _seek(self, container: InputContainer, stream: VideoStream) -> None:
         """Go to the key frame before the part asked for, where the file allows it."""

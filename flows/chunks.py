@@ -1,8 +1,9 @@
 """Chunks: pieces of a camera's recording, turned into detections with embeddings, one Parquet file each.
 
-A chunk is decode -> detect -> looks, best crop a person and slice -> embed. Tracking comes later, over a camera's whole
-day, so that where the cuts lie can't change a count: frames are sampled on an absolute time grid, crops are chosen
-within wall-clock slices of `SLICE_S`, and chunks are cut at multiples of that. A chunk's file is named by the hash of
+A chunk is decode -> detect -> looks, best crop a person and slice -> embed; the three go on side by side, with bounded
+queues between them. Tracking comes later, over a camera's whole day, so that where the cuts lie can't change a count:
+frames are sampled on an absolute time grid, what changed between them is looked for and crops are chosen within
+wall-clock slices of `SLICE_S`, and chunks are cut at multiples of that. A chunk's file is named by the hash of
 all that it depends on (content of the recording, piece, camera settings, model files), so work that was done is found
 again, and crops of people never leave the process.
 """
@@ -25,10 +26,11 @@ from detection.colours import COLOURS, GARMENTS, garment_colours
 from detection.crops import CropSelector, SelectedCrop
 from detection.detector import Detections, Detector, load_detector
 from detection.isolated import IsolatedReader
+from detection.looker import Looked, Looker, together
 from detection.looks import SIZE as LOOKS_SIZE
 from detection.looks import looks_of
-from detection.video import Frame, Recording
-from flows.ahead import ahead, batches
+from detection.video import Recording
+from flows.ahead import ahead
 from flows.config import Camera, DetectorChoice, ReidChoice, StoreConfig
 from flows.day_secrets import DaySecret
 from flows.errors import JobStopped
@@ -39,11 +41,11 @@ from flows.stages import Stages
 from reid.embedder import Embedder, load_embedder
 from reid.rotation import rotate
 
-FORMAT = 3  # raise when a chunk's content would differ for the same inputs
+FORMAT = 4  # raise when a chunk's content would differ for the same inputs
 SLICE_S = 4
 CHUNK_S = 900
-FRAMES_AHEAD = 8
-BATCH = 4
+FRAMES_AHEAD = 4
+LOOKED_AHEAD = 1
 LEAST_SCORE = 0.1  # weaker boxes than the configured confidence still continue tracks (ByteTrack)
 MAX_CROPS_WAITING = 32
 SMALLEST_CROP_PX = 8  # below, a picture says nothing about who it is; the embedder refuses it
@@ -66,7 +68,8 @@ class Chunk:
     """One piece of one recording and everything its result depends on. Times are UTC microseconds.
 
     `to_us` is None for the rest of a recording that doesn't say how long it is. `secret`: what the store-day's
-    embeddings are turned by, None for plain ones. `colours`: whether clothes' colours are measured, for person search.
+    embeddings are turned by, None for plain ones. `whole_s`: see flows.config.Sampling. `colours`: whether clothes'
+    colours are measured, for person search.
     """
 
     camera: str
@@ -80,6 +83,7 @@ class Chunk:
     detector: Model
     confidence: float
     image_size: int
+    whole_s: float
     reid: Model
     secret: DaySecret | None = None
     colours: bool = False
@@ -137,6 +141,7 @@ def cut_camera_day(
                     detector=Model(detector.name, detector.sha256),
                     confidence=min(LEAST_SCORE, config.detector.confidence),
                     image_size=config.detector.image_size,
+                    whole_s=config.sampling.whole_s,
                     reid=Model(reid.name, reid.sha256),
                     secret=secret,
                     colours=config.find is not None,
@@ -208,30 +213,41 @@ def process_chunk(
         from_us=chunk.from_us,
         to_us=chunk.to_us,
         assumed_fps=chunk.assumed_fps,
+        motion=(chunk.whole_s, SLICE_S) if chunk.whole_s else None,
     )
     table = _Gathered(embedder, chunk.secret.read() if chunk.secret else None, chunk.colours)
     selector = CropSelector(slice_s=SLICE_S)
-    for frames in batches(ahead(reader, FRAMES_AHEAD), BATCH):
-        table.stages.lap("decode")
-        found = detector.detect([frame.image for frame in frames])
-        table.stages.lap("detect")
-        for frame, detections in zip(frames, found, strict=True):
-            table.add(frame, detections)
-            table.embed(selector.add(frame, detections))
+    stages = Stages()
+    for looked in ahead(_looked(reader, detector, stages), LOOKED_AHEAD):
+        table.stages.lap(None)
+        for one in looked:
+            table.add(one)
+            table.embed(selector.add(one.frame, one.people, candidates=one.repeats < 0))
         table.stages.lap("embed")
         if progress:
-            progress(chunk.camera, frames[-1].time_us)
+            progress(chunk.camera, looked[-1].frame.time_us)
     table.embed(selector.finish(), last=True)
     table.stages.lap("embed")
     if reader.report.problems:
         check_still_there(chunk.path, chunk.content)
     content = io.BytesIO()
-    pq.write_table(table.table(reader), content)
+    pq.write_table(table.table(reader, stages), content)
     try:
         files.put(chunk.file_name, content.getvalue())
     except OSError as error:
         raise not_written(f"chunk {target}", error) from error
     return target
+
+
+def _looked(reader: IsolatedReader, detector: Detector, stages: Stages) -> Iterator[list[Looked]]:
+    """People in the reader's frames; `stages` gets the time spent on looking, and on waiting for frames."""
+    looker = Looker(detector)
+    for frames in together(ahead(reader, FRAMES_AHEAD)):
+        stages.lap("decode")
+        looked = looker.look(frames)
+        stages.lap("detect")
+        yield looked
+        stages.lap(None)
 
 
 class _Gathered:
@@ -241,12 +257,19 @@ class _Gathered:
         self.stages = Stages()
         self._embedder, self._secret, self._measures_colours = embedder, secret, colours
         self._frames: list[tuple[int, Detections, np.ndarray]] = []
+        self._key_looks = np.zeros((0, LOOKS_SIZE), np.uint8)
         self._picture_size: tuple[int, int] | None = None
         self._waiting: list[SelectedCrop] = []
         self._embedded: dict[tuple[int, int], tuple[float, np.ndarray, np.ndarray | None]] = {}
 
-    def add(self, frame: Frame, detections: Detections) -> None:
-        self._frames.append((frame.time_us, detections, looks_of(frame.image, detections.boxes)))
+    def add(self, looked: Looked) -> None:
+        frame, boxes, repeats = looked.frame, looked.people.boxes, looked.repeats
+        looks = np.empty((len(boxes), LOOKS_SIZE), np.uint8)
+        looks[repeats >= 0] = self._key_looks[repeats[repeats >= 0]]
+        looks[repeats < 0] = looks_of(frame.image, boxes[repeats < 0])
+        if frame.key:
+            self._key_looks = looks
+        self._frames.append((frame.time_us, looked.people, looks))
         self._picture_size = (frame.image.shape[1], frame.image.shape[0])
 
     def embed(self, crops: Iterable[SelectedCrop], last: bool = False) -> None:
@@ -262,7 +285,7 @@ class _Gathered:
             self._embedded[crop.frame_index, crop.detection_index] = (crop.quality, vector.astype(np.float16), colours)
         self._waiting.clear()
 
-    def table(self, reader: IsolatedReader) -> pa.Table:
+    def table(self, reader: IsolatedReader, stages: Stages) -> pa.Table:
         rows: list[dict[str, object]] = []
         for number, (time_us, detections, looks) in enumerate(self._frames):
             for index, (box, score) in enumerate(zip(detections.boxes, detections.scores, strict=True)):
@@ -278,7 +301,7 @@ class _Gathered:
             "timestamps": report.timestamps,
             "frames_decoded": report.frames_decoded,
             "picture_size": self._picture_size,
-            "stage_seconds": self.stages.seconds,
+            "stage_seconds": stages.seconds | self.stages.seconds,
         }
         schema = chunk_schema(self._embedder.dimension).with_metadata({"report": json.dumps(notes)})
         return pa.Table.from_pylist(rows, schema)

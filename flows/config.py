@@ -243,6 +243,19 @@ class DetectorChoice(Section):
     image_size: int = Field(640, title="Picture size", description="longest side the network sees, pixels", ge=160)
 
 
+class Sampling(Section):
+    """How much of the sampled pictures the detector looks at; `sampling_fps` of a camera says how many there are."""
+
+    whole_s: float = Field(
+        0.0,
+        title="Whole pictures",
+        description="seconds between pictures that are searched whole while anyone is in view; of those between, only"
+        " what changed is, which takes half the time: try 1. 0 searches each whole",
+        ge=0,
+        le=4,
+    )
+
+
 class ReidChoice(Section):
     model: str = Field(
         "rga-store", title="Model", description="shipped name, or path of a weights folder (from store.yaml)"
@@ -330,6 +343,7 @@ class StoreConfig(Section):
     zones: tuple[Zone, ...] = Field((), title="Zones")
     entrances: tuple[Entrance, ...] = Field((), title="Entrances")
     detector: DetectorChoice = Field(default_factory=DetectorChoice)
+    sampling: Sampling = Field(default_factory=Sampling)
     reid: ReidChoice = Field(default_factory=ReidChoice)
     counting: Counting = Field(default_factory=Counting)
     staff: StaffRule | None = Field(None, title="Staff rule")

@@ -12,8 +12,9 @@ class Stages:
         self.seconds: dict[str, float] = {}
         self._since = time.monotonic()
 
-    def lap(self, stage: str) -> None:
-        """The time since the last lap was spent on `stage`."""
+    def lap(self, stage: str | None) -> None:
+        """The time since the last lap was spent on `stage`; None: on none."""
         now = time.monotonic()
-        self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._since
+        if stage is not None:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + now - self._since
         self._since = now

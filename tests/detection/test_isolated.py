@@ -120,3 +120,14 @@ def test_probe_tells_what_the_plain_one_does(clip, tmp_path):
     with pytest.raises(VideoError, match="no video"):
         probe(str(broken))
     assert probe(str(clip)).width == 96
+
+
+def test_what_changed_crosses_the_process_and_still_pictures_are_not_sent_again(tmp_path):
+    standing = write_clip(tmp_path / "clip.mp4", 4, 10, picture=lambda number: moving(40 if number < 25 else number))
+    recording = Recording(str(standing), "west", 1_000 * SECOND)
+    plain, isolated_ = (list(kind(recording, 5, motion=(1, 4))) for kind in (VideoReader, IsolatedReader))
+    assert [frame.key for frame in isolated_] == [number % 5 == 0 for number in range(20)]
+    np.testing.assert_array_equal([frame.changed for frame in isolated_], [frame.changed for frame in plain])
+    np.testing.assert_array_equal([frame.image for frame in isolated_], [frame.image for frame in plain])
+    changed = [bool(frame.changed.any()) for frame in isolated_]
+    assert changed[0] and not any(changed[1:13]) and all(changed[14:])
