@@ -1,0 +1,187 @@
+"""One timed run over one video, in a process of its own: `python -m tests.benchmarks.speed_runs TASK`, JSON in and out.
+
+ours      the pipeline's own chunks, then tracking
+counter   what a user would write: ultralytics' `RegionCounter` on every frame that cv2 reads
+sampled   the same on every n-th frame only, at our sampling rate
+decode    every frame decoded, and nothing else
+detector  the detector alone on pictures of the video at hand, as many at once as it likes
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+STARTED = time.time()
+SECOND = 1_000_000
+
+
+@dataclass
+class Run:
+    """What a run took, from the first frame asked for to the last result: seconds, CPU seconds of it and its children,
+    peak memory; `first_frame_s` counts from the start of the process. `times_us` and `counts`: people in view;
+    `people`: different ones."""
+
+    wall_s: float
+    cpu_s: float
+    peak_memory_mb: float
+    first_frame_s: float | None
+    frames: int
+    times_us: list[int]
+    counts: list[int]
+    people: int
+    stages: dict[str, float]
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.first_frame_s: float | None = None
+        self._wall, self._cpu = time.time(), _cpu()
+
+    def frame(self) -> None:
+        if self.first_frame_s is None:
+            self.first_frame_s = time.time() - STARTED
+
+    def run(self, frames: int, times: Any = (), counts: Any = (), people: int = 0, **stages: float) -> Run:
+        wall, cpu = time.time() - self._wall, _cpu() - self._cpu
+        memory = (_usage(resource.RUSAGE_SELF).ru_maxrss + _usage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024
+        listed = [int(one) for one in times], [int(one) for one in counts]
+        return Run(wall, cpu, memory, self.first_frame_s, frames, *listed, people, stages)
+
+
+def _usage(who: int) -> resource.struct_rusage:
+    return resource.getrusage(who)
+
+
+def _cpu() -> float:
+    return sum(one.ru_utime + one.ru_stime for one in map(_usage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)))
+
+
+def ours(job: dict[str, Any]) -> Run:
+    """The chunks of a camera-day, and their tracks."""
+    import pyarrow.parquet as pq
+
+    from flows.camera_day import track_camera_day
+    from flows.chunks import Chunk, Model, detector_of, embedder_of, process_chunk
+    from flows.config import Camera, DetectorChoice, ReidChoice, Sampling
+
+    choices = DetectorChoice(model=job["detector"], confidence=job["confidence"]), ReidChoice(model=job["reid"])
+    detector, embedder = detector_of(choices[0]), embedder_of(choices[1])
+    whole_s = Sampling().whole_s if job["whole_s"] is None else job["whole_s"]
+    start_us, end_us, step_us = job["start_us"], job["start_us"] + round(job["seconds"] * SECOND), 900 * SECOND
+    files, stages = [], {"decode": 0.0, "detect": 0.0, "embed": 0.0}
+    clock = _Clock()
+    with tempfile.TemporaryDirectory() as folder:
+        from_us = start_us
+        while from_us < end_us:
+            to_us = min((from_us // step_us + 1) * step_us, end_us)
+            chunk = Chunk(
+                camera="camera",
+                path=job["path"],
+                content=str(from_us),
+                start_us=start_us,
+                from_us=from_us,
+                to_us=to_us,
+                sampling_fps=job["fps"],
+                assumed_fps=25,
+                detector=Model(detector.name, detector.sha256),
+                confidence=0.1,
+                image_size=640,
+                whole_s=whole_s,
+                reid=Model(embedder.name, embedder.sha256),
+            )
+            files.append(process_chunk(chunk, folder, choices, lambda *_: clock.frame()))
+            for stage, spent in json.loads(pq.read_schema(files[-1]).metadata[b"report"])["stage_seconds"].items():
+                stages[stage] += spent
+            from_us = to_us
+        camera = Camera(id="camera", sampling_fps=job["fps"])
+        tracks = track_camera_day(camera, files, embedder.dimension, confidence=job["confidence"])
+        times = np.unique(np.concatenate([pq.read_table(file)["time_us"].to_numpy() for file in files]))
+    seen, counts = np.unique(tracks.time_us, return_counts=True)
+    by_time = dict(zip(seen.tolist(), counts.tolist(), strict=True))
+    return clock.run(len(times), times, [by_time.get(int(at), 0) for at in times], len(tracks.ids), **stages)
+
+
+def counter(job: dict[str, Any], every: int = 1) -> Run:
+    """ultralytics' RegionCounter, its region the whole picture."""
+    import cv2
+
+    from detection.ultralytics_settings import import_ultralytics
+
+    import_ultralytics()
+    from ultralytics.solutions import RegionCounter
+
+    capture = cv2.VideoCapture(job["path"])
+    width, height = (int(capture.get(side)) for side in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+    region = [(0, 0), (width, 0), (width, height), (0, height)]
+    solution = RegionCounter(
+        model=job["weights"], region=region, classes=[0], conf=job["confidence"], show=False, verbose=False
+    )
+    solution(np.zeros((height, width, 3), np.uint8))  # the model is loaded with its first picture
+    times, counts, ids = [], [], set()
+    number = 0
+    clock = _Clock()
+    while capture.grab():
+        if number % every == 0:
+            _, picture = capture.retrieve()
+            result = solution(picture)
+            clock.frame()
+            times.append(job["start_us"] + round(number / job["video_fps"] * SECOND))
+            counts.append(sum(result.region_counts.values()))
+            ids.update(solution.track_ids)
+        number += 1
+    return clock.run(len(times), times, counts, len(ids))
+
+
+def sampled(job: dict[str, Any]) -> Run:
+    return counter(job, every=max(1, round(job["video_fps"] / job["fps"])))
+
+
+def decode(job: dict[str, Any]) -> Run:
+    import av
+
+    clock = _Clock()
+    with av.open(job["path"]) as container:
+        stream = container.streams.video[0]
+        stream.thread_type = "AUTO"
+        frames = 0
+        for _ in container.decode(stream):
+            clock.frame()
+            frames += 1
+    return clock.run(frames)
+
+
+def detector(job: dict[str, Any]) -> Run:
+    from detection.detector import load_detector
+    from detection.video import Recording, VideoReader
+
+    found = load_detector(job["detector"], confidence=0.1)
+    reader = VideoReader(Recording(job["path"], "camera", job["start_us"]), 1.0)
+    pictures = [frame.image for frame, _ in zip(reader, range(24), strict=False)]
+    found.detect(pictures[:2])
+    clock = _Clock()
+    frames = 0
+    until = time.time() + job["detector_s"]
+    while time.time() < until:
+        frames += len(found.detect(pictures))
+    return clock.run(frames)
+
+
+TASKS = {one.__name__: one for one in (ours, counter, sampled, decode, detector)}
+
+
+if __name__ == "__main__":
+    answer = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what libraries print is no answer
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+    answer.write(json.dumps(asdict(TASKS[sys.argv[1]](json.load(sys.stdin)))))
+    answer.flush()
