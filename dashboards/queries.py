@@ -140,11 +140,16 @@ def visits(scope: Scope) -> pd.DataFrame | None:
     one day is never taken for one of another."""
     if len(scope.stores) > 1:
         raise ValueError("people of several stores are not told apart; ask for the visits of one")
+    zones = ask(scope, "SELECT DISTINCT zone FROM {visits} ORDER BY zone", tables=["visits"])
+    if zones is None:
+        return None
+    names = ", ".join(f"""'{str(zone).replace("'", "''")}'""" for zone in zones["zone"])
+    zone = f"zone::ENUM({names})" if names else "zone"  # categories: a year of them as text takes seconds and gigabytes
     return ask(
         scope,
         f"""
         SELECT date, person_id + {PEOPLE_A_DAY} * date_diff('day', DATE '2000-01-01', date) AS person_id,
-            role::ENUM('shopper', 'staff') AS role, zone, enter, exit, dwell_s, truncated
+            role::ENUM('shopper', 'staff') AS role, {zone} AS zone, enter, exit, dwell_s, truncated
         FROM {{visits}} WHERE {people_condition(scope)}
         """,
         tables=["visits"],
