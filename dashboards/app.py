@@ -7,6 +7,7 @@ bundled demo). Pages only read; *Set up* alone writes, and only store.yaml.
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -31,6 +32,15 @@ def _page(name: str) -> Callable[[], None]:
     return render
 
 
+def _find() -> None:
+    """The search for whoever may search. What it needs is loaded while they type their password: that takes seconds."""
+    if sign_in.current_user("find") is None:
+        sign_in.render()
+        threading.Thread(target=import_module, args=("dashboards.views.find",), daemon=True).start()
+    else:
+        _page("find")()
+
+
 def main() -> None:
     """Draw the frame and the chosen page."""
     st.set_page_config(page_title="aisleflow", page_icon=str(ASSETS / "icon.svg"), layout="wide")
@@ -52,10 +62,7 @@ def main() -> None:
 
     pages.append(st.Page(to_home, title="Today's store", url_path="today", visibility="hidden"))
     if sign_in.search_is_configured():
-        if sign_in.current_user("find") is None:
-            pages.append(st.Page(sign_in.render, title="Sign in", icon=":material/login:", url_path="sign-in"))
-        else:
-            pages.append(st.Page(_page("find"), title="Find", icon=":material/person_search:", url_path="find"))
+        pages.append(st.Page(_find, title="Find", icon=":material/person_search:", url_path="find"))
     st.navigation(pages, position="top").run()
 
 

@@ -20,6 +20,8 @@ IDLE_S = 15 * 60
 FREE_TRIES = 5
 WAIT_S = 60.0
 KEY = "signed-in"
+SEARCH, FRAME, CLICKED = PRIVATE = ("person-search", "find.frame", "find.frame.clicked")
+"""What a browser session holds of a search, pictures and all; gone as soon as nobody is signed in."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,8 @@ def sign_out() -> None:
 
 def render() -> None:
     """The page on which one signs in."""
+    for key in PRIVATE:
+        st.session_state.pop(key, None)
     st.title("Sign in", anchor=False)
     st.caption("Only to search for a person. All other pages are open without it, and show nobody.")
     if has_provider():

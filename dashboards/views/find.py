@@ -1,72 +1,46 @@
-"""Find a person: a picture, a person in a frame or a description; candidates to confirm or reject; the way they went.
+"""Find a person: who is looked for and why, by a picture, a person in a frame or a description.
 
-Everything that is shown was first written to the audit, by `flows.person_search`.
+Everything that is shown was first written to the audit, by `flows.person_search`. What was found is drawn by
+`dashboards.views.find_answers`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, time
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboards import plan, sign_in, theme
-from dashboards.clock import DayClock
+from dashboards import sign_in, theme
 from dashboards.page import card, open_view
+from dashboards.search_state import current, owner_of, start
+from dashboards.sign_in import CLICKED, FRAME
 from dashboards.view import View, lake_place
+from dashboards.views.find_answers import candidates, where_they_are
 from detection.colours import COLOURS
 from detection.guarded_picture import MOST_BYTES
 from detection.isolated import decode_picture
-from flows.find import Candidate, Filters, Query, TrackletName, described
+from flows.find import Filters, Query, TrackletName, described
 from flows.lake_layout import LakeError
 from flows.person_search import PersonSearch
-from flows.sightings import STEP_S
 from flows.stores import find_store
 from flows.users import User
 
-KEY = "person-search"
-SHOWN, A_ROW = 10, 5
 PICTURE_TYPES = ["jpg", "jpeg", "png", "webp"]
-
-
-@dataclass
-class Found:
-    """A search under way in this browser session: what was asked, the answers so far, and what is shown for them."""
-
-    owner: tuple[str, str, str]
-    search: PersonSearch
-    query: Query
-    filters: Filters
-    newest_first: bool
-    candidates: list[Candidate] = field(default_factory=list)
-    crops: dict[TrackletName, np.ndarray | str] = field(default_factory=dict)
-
-    def ask(self) -> None:
-        """List the candidates for the query as it is now."""
-        self.candidates = self.search.find(self.query, self.filters, count=SHOWN, newest_first=self.newest_first)
-
-    def crop(self, names: list[TrackletName]) -> list[np.ndarray | str]:
-        """Pictures, each cut from its recording once."""
-        missing = [name for name in names if name not in self.crops]
-        if missing:
-            self.crops |= dict(zip(missing, self.search.crops(missing), strict=True))
-        return [self.crops[name] for name in names]
+STEPS = ("Say why, and whom you look for", "Say who of these people it is", "Go where they were seen last")
 
 
 def render() -> None:
     """Draw the page; without the role, the form to sign in."""
     user = sign_in.current_user("find")
     if user is None:
-        st.session_state.pop(KEY, None)
         sign_in.render()
         return
     view = open_view("Find a person")
-    with st.container(horizontal=True, horizontal_alignment="right"):
-        st.caption(f"Signed in as {user.name}. Every search goes into the audit.")
-        st.button("Sign out", on_click=sign_in.sign_out, type="tertiary", icon=":material/logout:")
     if view.store.find is None:
         st.info(
             f"Person search is off for {view.store.name}. Its store.yaml turns it on with a purpose: "
@@ -74,38 +48,66 @@ def render() -> None:
             icon=":material/person_search:",
         )
         return
-    st.caption(f"Purpose in this store: {view.store.find.purpose}")
-    left, right = st.columns([1, 1.3], gap="medium")
+    steps = st.empty()
+    top = st.container()
+    left, right = st.columns([1, 2.1], gap="medium")
     with left, card("Whom, and why"):
-        _ask(view, user)
-    found = _current(view, user)
-    with right, card("Where they went", "The way of the confirmed sightings over the floor, averaged over cameras."):
-        _way(view, found)
-    if found is not None:
-        with card("Candidates", "Likeliest people first. The search sharpens with each answer."):
-            _candidates(found, view.clock)
+        frame = _ask(view, user)
+        st.caption(f"Purpose in this store: {view.store.find.purpose}")
+        st.caption(f"Signed in as {user.name}. Every search goes into the audit.")
+        st.button("Sign out", on_click=sign_in.sign_out, type="tertiary", icon=":material/logout:")
+    found = current(view, user)
+    confirmed = found is not None and bool(found.query.confirmed)
+    steps.markdown(_steps(0 if found is None else 2 if confirmed else 1))
+    if found is not None and confirmed:
+        with top, card("Last seen"):
+            where_they_are(view, found)
+    with right:
+        if frame is not None:
+            with card("Click on the mark of the person", caption="Heads are blurred."):
+                _people(view, user, *frame)
+        elif found is not None:
+            with card("Is it one of these people?", "Likeliest first. Each answer sharpens the search."):
+                candidates(found, view.clock)
+        else:
+            _before(view)
 
 
-def _owner(view: View, user: User) -> tuple[str, str, str]:
-    return user.name, view.store.id, view.day.isoformat()
+def _steps(now: int) -> str:
+    """What to do in which order, the step at hand in bold."""
+    texts = [f"**:blue[{number}. {text}]**" if number == now + 1 else f":gray[{number}. {text}]"
+             for number, text in enumerate(STEPS, start=1)]  # fmt: skip
+    return " :gray[:material/chevron_right:] ".join(texts)
 
 
-def _current(view: View, user: User) -> Found | None:
-    found: Found | None = st.session_state.get(KEY)
-    return found if found is not None and found.owner == _owner(view, user) else None
+def _before(view: View) -> None:
+    with card("Is it one of these people?"):
+        st.info(
+            "Say why you search, describe the person or give a picture, and press **Search**. Ten people come up, each "
+            "with a picture: press **Yes** or **No** below it. The plan then shows where they were last, and which way "
+            "they went.",
+            icon=":material/person_search:",
+        )
+        if view.day < datetime.now(view.store.zone_info).date():
+            st.caption(
+                f"This searches what was recorded on {view.day:%d %B %Y}. For somebody who is lost right now, let "
+                f"whoever runs aisleflow start `aisleflow find-live --store {view.store.id}`, which watches what is "
+                "being recorded; send people at the same time."
+            )
 
 
-def _ask(view: View, user: User) -> None:
+def _ask(view: View, user: User) -> tuple[PersonSearch, np.ndarray, pd.DataFrame, dict[str, Any], Any] | None:
     way = st.segmented_control(
         "By", ["Description", "Picture", "Person in a frame"], default="Description", key="find.by", required=True
     )
-    reason = st.text_input("Why do you search?", key="find.reason", max_chars=300, placeholder="Goes into the audit")
+    reason = st.text_input(
+        "Why do you search?", key="find.reason", max_chars=300, placeholder="A mother asks at the desk"
+    )
     words = _words()
     filters, newest_first = _filters(view)
     try:
         if way == "Person in a frame":
-            _by_frame(view, user, reason, words, filters, newest_first)
-            return
+            return _frame(view, user, reason, words, (filters, newest_first))
         uploads = []
         if way == "Picture":
             uploads = st.file_uploader(
@@ -116,15 +118,16 @@ def _ask(view: View, user: User) -> None:
                 max_upload_size=MOST_BYTES // 1_000_000,
                 help="One is enough; several views of the same clothes find more.",
             )
-        if st.button("Search", type="primary", icon=":material/person_search:", key="find.search"):
+        if st.button("Search", type="primary", icon=":material/person_search:", key="find.search", width="stretch"):
             if way == "Picture" and not uploads:
                 raise ValueError("choose a picture of the person first")
             search = _search(view, user, reason)
             pictures = [decode_picture(upload.getvalue()) for upload in uploads]
             query = search.of_pictures(pictures) if pictures else Query()
-            _start(view, user, search, replace(query, **words), filters, newest_first)
+            start(owner_of(view, user), search, replace(query, **words), filters, newest_first)
     except (ValueError, LakeError) as error:
         st.error(_sentence(error), icon=":material/block:")
+    return None
 
 
 def _words() -> dict[str, Any]:
@@ -160,43 +163,55 @@ def _search(view: View, user: User, reason: str) -> PersonSearch:
     return PersonSearch(find_store(view.store.id), lake_place(), user.name, reason, [view.day])
 
 
-def _start(view: View, user: User, search: PersonSearch, query: Query, filters: Filters, newest_first: bool) -> None:
-    found = Found(_owner(view, user), search, query, filters, newest_first)
-    with st.spinner("Searching"):
-        found.ask()
-    st.session_state[KEY] = found
-
-
-def _by_frame(view: View, user: User, reason: str, words: dict[str, Any], filters: Filters, newest_first: bool) -> None:
-    """A camera's picture with a mark on each person; a click on a mark starts the search."""
+def _frame(
+    view: View, user: User, reason: str, words: dict[str, Any], asked: tuple[Filters, bool]
+) -> tuple[PersonSearch, np.ndarray, pd.DataFrame, dict[str, Any], Any] | None:
+    """The picture of a camera at a time, with its people; None until both are chosen, and once somebody is."""
     cells = st.columns(2)
     camera = cells[0].selectbox("Camera", [camera.id for camera in view.store.cameras], key="find.frame.camera")
-    at = cells[1].text_input("Time", key="find.frame.time", placeholder="HH:MM:SS")
+    at = cells[1].text_input("Time", key="find.frame.time", placeholder="14:05:20")
     if not at or not reason:
         st.info("Say why you search, choose a camera, and write a time of the day.", icon=":material/touch_app:")
-        return
-    moment = _time_us(view, time.fromisoformat(at))
+        return None
+    try:
+        moment = _time_us(view, time.fromisoformat(at.strip()))
+    except ValueError:
+        raise ValueError(f"{at}: write the time as 14:05 or 14:05:20") from None
     assert moment is not None
-    key = f"find.frame.{view.store.id}.{camera}.{moment}"
-    if key not in st.session_state:
+    key = (view.store.id, camera, moment)
+    if st.session_state.get(FRAME, (None,))[0] != key:
         search = _search(view, user, reason)
-        st.session_state[key] = (search, *search.frame(camera, moment))
-    search, picture, people = st.session_state[key]
+        st.session_state[FRAME] = (key, search, *search.frame(camera, moment))
+    if st.session_state.get(CLICKED) == key:
+        if st.button("Choose another person", key="find.frame.again", icon=":material/undo:"):
+            del st.session_state[CLICKED]
+            st.rerun()
+        return None
+    _, search, picture, people = st.session_state[FRAME]
+    return search, picture, people, words, asked
+
+
+def _people(
+    view: View, user: User, search: PersonSearch, picture: np.ndarray, people: pd.DataFrame, words: Any, asked: Any
+) -> None:
+    """A camera's picture with a mark on each person; a click on a mark starts the search."""
     clicked = st.plotly_chart(
         frame_figure(picture, people[["x1", "y1", "x2", "y2"]].to_numpy()),
-        key=f"{key}.figure",
+        key="find.frame.figure",
         on_select="rerun",
         selection_mode="points",
         config={"displayModeBar": False},
     )
-    st.caption("Click on the mark of a person. Heads are blurred.")
     for point in clicked["selection"]["points"]:
         row = people.iloc[point["point_index"]]
-        query = search.of_tracklet(TrackletName(row["day"], row["camera"], int(row["track_id"])))
-        asked = (key, point["point_index"])
-        if st.session_state.get("find.frame.asked") != asked:
-            st.session_state["find.frame.asked"] = asked
-            _start(view, user, search, replace(query, **words), filters, newest_first)
+        try:
+            query = search.of_tracklet(TrackletName(row["day"], row["camera"], int(row["track_id"])))
+        except ValueError as error:
+            st.error(_sentence(error), icon=":material/block:")
+            return
+        start(owner_of(view, user), search, replace(query, **words), *asked)
+        st.session_state[CLICKED] = st.session_state[FRAME][0]
+        st.rerun()
 
 
 def frame_figure(picture: np.ndarray, boxes: np.ndarray) -> go.Figure:
@@ -209,90 +224,10 @@ def frame_figure(picture: np.ndarray, boxes: np.ndarray) -> go.Figure:
         marker={"size": 16, "color": theme.ORANGE, "line": {"color": "white", "width": 2}},
         hovertemplate="search for this person<extra></extra>",
     )
-    theme.style(figure, 300, showlegend=False)
+    theme.style(figure, 520, showlegend=False)
     figure.update_xaxes(visible=False)
     figure.update_yaxes(visible=False)
     return figure
-
-
-def _candidates(found: Found, clock: DayClock) -> None:
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            "Show heads",
-            key="find.heads",
-            on_click=_show_heads,
-            args=(found,),
-            help="I confirm that this search cannot do without them. It goes into the audit.",
-            icon=":material/visibility:",
-        )
-        st.caption(f"{len(found.query.confirmed)} confirmed, {len(found.query.rejected)} rejected")
-    if not found.candidates:
-        st.info("Nobody else fits. Widen the time, the cameras or the description.", icon=":material/person_off:")
-        return
-    crops = found.crop([candidate.name for candidate in found.candidates])
-    for start in range(0, len(found.candidates), A_ROW):
-        cells = st.columns(A_ROW, gap="small")
-        for cell, number in zip(cells, range(start, min(start + A_ROW, len(found.candidates))), strict=False):
-            with cell.container(border=True):
-                _candidate(found, found.candidates[number], crops[number], clock)
-
-
-def _candidate(found: Found, one: Candidate, crop: np.ndarray | str, clock: DayClock) -> None:
-    if isinstance(crop, str):
-        st.caption(crop)
-    else:
-        st.image(crop, width=110)
-    start = datetime.fromtimestamp(one.start_us / 1e6, clock.store.zone_info)
-    place = found.search.last_seen_of(one.name)
-    height = "" if one.height_m is None else f" · {one.height_m:.2f} m tall"
-    st.markdown(f"**{start:%H:%M:%S}** · {one.name.camera}")
-    st.caption(f"{one.likelihood:.0%} likely{height}  \n{place.place}")
-    with st.container(horizontal=True, gap="xsmall"):
-        for label, same, icon in (("Yes", True, ":material/check:"), ("No", False, ":material/close:")):
-            st.button(label, key=f"find.{label}.{one.name}", on_click=_answer, args=(found, one.name, same), icon=icon)
-
-
-def _answer(found: Found, name: TrackletName, same: bool) -> None:
-    if not _still_may(found):
-        return
-    found.query = found.search.answer(found.query, name, same_person=same)
-    found.ask()
-
-
-def _still_may(found: Found) -> bool:
-    """Callbacks run before the page asks who is signed in."""
-    user = sign_in.current_user("find")
-    return user is not None and user.name == found.owner[0]
-
-
-def _show_heads(found: Found) -> None:
-    if not _still_may(found):
-        return
-    found.search.show_heads()
-    found.crops.clear()
-
-
-def _way(view: View, found: Found | None) -> None:
-    figure = plan.empty_plan(view.store, 380)
-    plan.add_zone_outlines(figure, view.store)
-    confirmed = found.query.confirmed if found is not None else ()
-    if found is not None and confirmed:
-        path, last = found.search.path(confirmed)
-        figure.add_scatter(
-            x=path["x_m"], y=path["y_m"], mode="lines+markers", line={"color": theme.BLUE, "width": 2.4},
-            marker={"size": 5}, hovertemplate="%{text}<extra></extra>",
-            text=[f"{datetime.fromtimestamp(at / 1e6, view.store.zone_info):%H:%M:%S}" for at in path["time_us"]],
-        )  # fmt: skip
-        if last.x_m is not None:
-            figure.add_scatter(
-                x=[last.x_m], y=[last.y_m], mode="markers", hoverinfo="skip",
-                marker={"size": 16, "color": theme.VERMILION, "line": {"color": "white", "width": 2}},
-            )  # fmt: skip
-        seen = datetime.fromtimestamp(last.time_us / 1e6, view.store.zone_info)
-        st.success(f"Last seen {seen:%H:%M:%S} by camera {last.camera}: {last.place}", icon=":material/my_location:")
-    else:
-        st.caption(f"Confirm a candidate to see their way, a place each {STEP_S:g} s, and where they were last.")
-    st.plotly_chart(figure, key="find.way", config={"displayModeBar": False}, alt="Way of the confirmed person")
 
 
 def _sentence(error: Exception) -> str:

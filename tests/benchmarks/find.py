@@ -33,7 +33,9 @@ TRACKLETS = 1_000_000
 PROTOCOL = (
     "child_recall_at_k: pictures of a child cut from truth boxes of one camera, whole floor at any distance, searched "
     "among the tracklets that the job made of the other cameras' video of the same day, one hit among the first k; px: "
-    "height of the query's box; child_in_lake: the other cameras have a tracklet of the child at all; SET_recall_at_k: "
+    "height of the query's box; child_in_lake: the other cameras have a tracklet of the child at all; before_answer, "
+    "after_answer: the next right candidate before and after a true Yes or No to the first one, which is in neither "
+    "list, of child_queries_answered queries that have one; SET_recall_at_k: "
     "the set's own rule, each picture against those of other cameras"
 )
 RENDER = "--layout 0 --minutes 2 --fps 5 --people 28 --families 6 --lost 3 --cameras 3 --size 960x540 --jobs 2".split()

@@ -49,6 +49,7 @@ TIMED = 8
 @dataclass(frozen=True)
 class Outcome:
     """One query: rank of the first right candidate (None: not among the first `LISTED`), by each way of searching.
+    `_before_answer` and `_after_answer` are of the next one, where there is one (`_one_answer`).
 
     `answer_s`: seconds from the picture to the candidates with their crops; None where not measured.
     """
@@ -99,6 +100,7 @@ def look_for_children(folder: Path, work: Path) -> list[Outcome]:
         ranks = {"": _rank(found, right)}
         ranks["_by_looks"] = _rank(search.find(replace(query, age=None), Filters(others), count=LISTED), right)
         ranks["_second_list"] = ranks[""] or _rank(_second_list(search, query, found, others), right)
+        ranks |= _one_answer(search, query, found, others, right)
         height = float(row.y2 - row.y1)
         outcomes.append(Outcome(int(row.person_id), height, bool(right), ranks, answer_s))
     return outcomes
@@ -109,9 +111,11 @@ def figures(outcomes: list[Outcome]) -> dict[str, Any]:
     result: dict[str, Any] = {"child_queries": len(outcomes), "children": len({one.child for one in outcomes})}
     if not outcomes:
         return result
-    for name in outcomes[0].ranks:
+    for name in dict.fromkeys(name for one in outcomes for name in one.ranks):
+        asked = [one for one in outcomes if name in one.ranks]
         for rank in RANKS:
-            result[f"child_recall{name}_at_{rank}"] = _recall(outcomes, name, rank)
+            result[f"child_recall{name}_at_{rank}"] = _recall(asked, name, rank)
+    result["child_queries_answered"] = sum("_after_answer" in one.ranks for one in outcomes)
     result["child_in_lake"] = round(float(np.mean([one.findable for one in outcomes])), 4)
     for low, high in zip(HEIGHTS_PX, (*HEIGHTS_PX[1:], np.inf), strict=True):
         own = [one for one in outcomes if low <= one.height_px < high]
@@ -139,6 +143,23 @@ def _second_list(
     for one in found:
         query = search.answer(query, one.name, same_person=False)
     return search.find(query, Filters(cameras), count=LISTED)
+
+
+def _one_answer(
+    search: PersonSearch, query: Query, found: list[Candidate], cameras: tuple[str, ...], right: set[TrackletName]
+) -> dict[str, int | None]:
+    """Rank of the next right candidate before and after the first one got its answer, Yes or No as is true; nothing
+    where no other tracklet with an embedding is left to be found. The answered one is in neither list."""
+    if not found:
+        return {}
+    first, (day,) = found[0], search.opened
+    left = {name for name in right - set(first.sightings) if day.row_of(name.camera, name.track_id) is not None}
+    if not left:
+        return {}
+    before = search.find(query, Filters(cameras), count=LISTED + 1)
+    answered = search.answer(query, first.name, same_person=first.name in right)
+    after = search.find(answered, Filters(cameras), count=LISTED)
+    return {"_before_answer": _rank(before[1:], left), "_after_answer": _rank(after, left)}
 
 
 def _queries(boxes: pd.DataFrame) -> Iterator[dict[str, Any]]:
