@@ -10,7 +10,7 @@ import datetime
 import time
 from uuid import UUID
 
-from prefect import flow, get_run_logger, task
+from prefect import flow, get_run_logger, runtime, task
 from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
@@ -22,10 +22,10 @@ from prefect.states import State
 
 from flows.camera_progress import CameraProgress
 from flows.chunks import SECOND, Chunk, ModelChanged, process_chunk
-from flows.config import DetectorChoice, ReidChoice
+from flows.config import DetectorChoice, ReidChoice, StoreConfigError, load_store
 from flows.errors import JobStopped
 from flows.plan import Plan, default_lake, new_lake, plan_store_day
-from flows.preflight import preflight
+from flows.preflight import default_day, preflight
 from flows.report import day_report, headline, zone_rows
 from flows.store_day import finish_store_day
 from flows.stores import find_store
@@ -38,7 +38,19 @@ class ChunksFailed(JobStopped):
     """Some chunks of a day could not be processed; the message tells each. The others are kept for the next run."""
 
 
-@flow(name="store-day", flow_run_name="{store} {date}")
+def _run_name() -> str:
+    """Store and day, also where the day is left to be yesterday. What is wrong with the store the run itself tells."""
+    asked = runtime.flow_run.parameters
+    day = asked.get("date")
+    if day is None:
+        try:
+            day = default_day(load_store(find_store(asked["store"], asked.get("stores"))))
+        except (StoreConfigError, OSError):
+            day = "yesterday"
+    return f"{asked['store']} {day}"
+
+
+@flow(name="store-day", flow_run_name=_run_name)
 def store_day(
     store: str,
     date: datetime.date | None = None,

@@ -44,7 +44,7 @@ def preflight(
     config, problems = examine_store(file)
     if config is None:
         raise StoreConfigError(problems)
-    day = day or config.recordings.default_date or yesterday(config)
+    day = day or default_day(config)
     stamps = file_stamps(config, file.parent, day)
     found = tuple(find_camera_day(config, file.parent, camera, day) for camera in config.cameras)
     missing = list(_recording_problems(config, file, day, found))
@@ -59,6 +59,11 @@ def preflight(
     odd = _odd_recordings(file, found)
     told = tuple(_told(file, advice(config)))
     return Preflight(file, config, day, found, (*missing, *odd, *unseen), told, stamps)
+
+
+def default_day(config: StoreConfig) -> date:
+    """The day that is meant where none is named."""
+    return config.recordings.default_date or yesterday(config)
 
 
 def yesterday(config: StoreConfig, now: datetime | None = None) -> date:

@@ -23,6 +23,8 @@ def test_deploy_worker_run_and_the_lake_holds_the_day(server: Server, worker: Pa
     ran = server.prefect("deployment", "run", "store-day/nightly", "-p", "store=demo", "--watch", timeout=300)
     assert ran.returncode == 0, ran.stdout + worker.read_text()[-6000:]
     assert "Completed" in ran.stdout or "COMPLETED" in ran.stdout, ran.stdout
+    names = {run["name"] for run in asked_of(server, "flow_runs/filter")}
+    assert f"demo {DAY}" in names, "the day was not named, and is shown"
 
     counts = Lake(server.environment["AISLEFLOW_LAKE"]).read("zone_counts", stores=["demo"])
     assert counts.num_rows > 0
@@ -32,11 +34,16 @@ def test_deploy_worker_run_and_the_lake_holds_the_day(server: Server, worker: Pa
     assert len(progress) == 3 and set(progress.values()) == {100}, progress
 
 
+def asked_of(server: Server, what: str) -> list[dict]:
+    """Everything that the server's filter finds."""
+    request = urllib.request.Request(f"{server.url}/{what}", b"{}", {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
 def progress_of(server: Server, store: str) -> dict[str, float]:
     """Percent by description of a store's progress artifacts, which have no key to be asked for by."""
-    request = urllib.request.Request(f"{server.url}/artifacts/filter", b"{}", {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        found = [one for one in json.load(answer) if one["type"] == "progress"]
+    found = [one for one in asked_of(server, "artifacts/filter") if one["type"] == "progress"]
     return {one["description"]: one["data"] for one in found if one["description"].startswith(f"{store} ")}
 
 
