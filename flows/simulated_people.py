@@ -66,7 +66,8 @@ def _parties(arrivals: np.ndarray, random: np.random.Generator) -> tuple[np.ndar
     follows[0] = False
     leader = np.maximum.accumulate(np.where(follows, 0, np.arange(len(arrivals))))
     place = np.arange(len(arrivals)) - leader
-    beside = np.where(place > 0, BESIDE_M, 0.0)[:, None] * random.choice([-1.0, 1.0], (len(arrivals), 2))
+    beside = np.zeros((len(arrivals), 2))
+    beside[:, 0] = np.where(place > 0, BESIDE_M, 0.0) * random.choice([-1.0, 1.0], len(arrivals))
     return leader, arrivals[leader] + BEHIND_S * place, beside
 
 

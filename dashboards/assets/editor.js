@@ -108,7 +108,9 @@ export default function (component) {
     state.pending.forEach(([x, y], i) =>
       make("circle", { cx: x, cy: up(y), r: unit * (i === 0 && data.tool === "polygon" ? 1.2 : 0.7), class: "handle" + (i === 0 ? " first" : ""), "stroke-width": unit * 0.3 }, dots));
     hint.textContent = {
-      select: "Click a shape to choose it; drag its corners, or the ring that marks the inner side of an entrance.",
+      select: data.shapes.length && data.shapes.every((shape) => shape.kind === "point")
+        ? "Drag a point to its place in the picture."
+        : "Click a shape to choose it; drag its corners, or the ring that marks the inner side of an entrance.",
       polygon: state.pending.length < 3 ? "Click the corners of the zone, one after another." : "Click the first corner, double-click, or press Enter to close the zone. Esc starts over.",
       line: state.pending.length ? "Click the other end of the entrance." : "Click one end of the entrance.",
       point: "Click a spot on the floor whose place in metres you know.",

@@ -75,6 +75,7 @@ def test_some_people_come_in_company(lake: Lake) -> None:
     day = lake.read_day("plateau", "2025-03-15", ["footfall", "groups"])
     parties = parties_in(day["footfall"].to_pandas(), day["groups"].to_pandas())["people"]
     assert 1.1 < parties.mean() < 1.5 and parties.max() < 8
+    assert parties.sum() > 0.99 * day["groups"]["person_id"].to_pandas().nunique(), "nobody walks past the door's end"
     assert 0.5 < (parties == 1).mean() < 0.95
 
 
