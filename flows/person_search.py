@@ -36,6 +36,8 @@ from flows.search_days import SearchDay, open_search_day
 from flows.sightings import LastSeen, floor_path, last_seen
 
 SHORTEST_REASON = 8
+NO_LOOKS = (0.0, 0.0)
+"""For a search by words alone: no cosine is weighed, and the network need not be loaded."""
 CROPS_AT_ONCE = 3
 
 
@@ -114,7 +116,8 @@ class PersonSearch:
         filters = filters or Filters()
         for name in filters.cameras:
             camera_of(self.config, name)
-        odds = same_person_odds(embedder_of(self.config.reid), self.config)
+        by_looks = query.embedding is not None or query.confirmed or query.rejected
+        odds = same_person_odds(embedder_of(self.config.reid), self.config) if by_looks else NO_LOOKS
         found = search(self.opened, query, filters, calibration=odds, count=count, newest_first=newest_first)
         asked = "; ".join(part for part in (str(query), str(filters), " ".join(map(str, self._days))) if part)
         self._write("search", asked, [candidate.name for candidate in found])

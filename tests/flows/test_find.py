@@ -75,7 +75,8 @@ def test_several_pictures_are_averaged_and_the_largest_person_is_cut_out(search:
     assert query.embedding == pytest.approx((looks(1, 20) + looks(1, 21)) / 2)
 
 
-def test_words_alone_find_by_clothes_and_height(search: PersonSearch):
+def test_words_alone_find_by_clothes_and_height(search: PersonSearch, monkeypatch):
+    monkeypatch.setattr("flows.person_search.embedder_of", lambda _: pytest.fail("the network was loaded"))
     assert who(search.find(Query(upper="red", age="child")))[0] == 1
     assert set(who(search.find(Query(age="child")))) == {1, 3}, "nobody who is surely an adult is listed"
     assert who(search.find(Query(upper="red", lower="black", age="adult")))[0] == 2
