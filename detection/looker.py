@@ -1,14 +1,14 @@
 """People of every sampled picture, while the detector sees only what changed.
 
-A key picture (one a second, say) is searched whole; a picture between two of them where it differs from the key picture
-before, and who stands where nothing changed is there still: nobody is dropped for standing still. A key picture after
-one without anybody is searched only where it differs from that, so an empty store costs next to nothing. Parts of
-several pictures share a run of the detector (detection/windows.py).
+A key picture is searched whole; but after one without anybody only where it differs from that, so an empty store costs
+next to nothing. A picture between two key pictures is searched where it differs from the one before, and who stands
+where nothing changed is there still: nobody is dropped for standing still. Parts of several pictures share a run of the
+detector (detection/windows.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,8 +19,6 @@ from detection.matching import area, intersection
 from detection.video import Frame
 from detection.windows import Found, Part, Window, lift, paste, whole, windows_of
 
-MOST_AT_ONCE = 8
-"""Pictures held for one call of the detector."""
 SAME_IOU = 0.5
 """Two boxes that overlap more are one person's."""
 PIECE = 0.6
@@ -37,18 +35,6 @@ class Looked:
     repeats: np.ndarray
 
 
-def together(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
-    """Frames in lists that a `Looker` takes at once: up to the next key frame, at most `MOST_AT_ONCE`."""
-    waiting: list[Frame] = []
-    for frame in frames:
-        waiting.append(frame)
-        if (frame.key and frame.changed is not None) or len(waiting) == MOST_AT_ONCE:
-            yield waiting
-            waiting = []
-    if waiting:
-        yield waiting
-
-
 class Looker:
     """Runs a detector on the frames of one recording, in order of time, as a reader with a motion test gives them.
 
@@ -61,7 +47,22 @@ class Looker:
         self.runs = 0
 
     def look(self, frames: Sequence[Frame]) -> list[Looked]:
-        """People of the next frames, which must be all compared with one key frame: a list of `together`."""
+        """People of the next frames. Several at once keep all cores busy."""
+        looked: list[Looked] = []
+        while len(looked) < len(frames):
+            looked += self._look(self._next(frames[len(looked) :]))
+        return looked
+
+    def _next(self, frames: Sequence[Frame]) -> Sequence[Frame]:
+        """The first frames that can be searched at once: key frames that are searched whole whatever is in those before
+        them, or else the frames up to the next key frame."""
+        keys = next((number for number, frame in enumerate(frames) if not frame.key), len(frames))
+        if keys and (len(self._key) or frames[0].changed is None):
+            return frames[:keys]
+        others = next((number for number, frame in enumerate(frames) if frame.key), len(frames))
+        return frames[: others + 1]
+
+    def _look(self, frames: Sequence[Frame]) -> list[Looked]:
         plans = [self._plan(frame) for frame in frames]
         found = self._search([windows for windows, _ in plans], frames)
         people = [_people(self._key, stays, own) for (_, stays), own in zip(plans, found, strict=True)]

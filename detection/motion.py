@@ -28,14 +28,14 @@ DEVIATION_BY_MEDIAN = 1.4826
 class MotionTest:
     """Which cells of each picture changed since the last key picture. Pictures are given in order of time.
 
-    The first picture of each `key_s` seconds of the clock is a key picture, and so is the first of each `fresh_s`:
-    that one is compared with nothing, so what is found from there on doesn't depend on what was before.
+    The first picture of each `key_s` seconds of the clock is a key picture (0: every one), and so is the first of each
+    `fresh_s`: that one is compared with nothing, so what is found from there on doesn't depend on what was before.
     """
 
     def __init__(self, key_s: float, fresh_s: float) -> None:
-        if not (key_s > 0 and fresh_s > 0):
-            raise ValueError(f"seconds between key pictures must be above 0, not {key_s} and {fresh_s}")
-        self._key_us, self._fresh_us = round(key_s * MICROSECONDS), round(fresh_s * MICROSECONDS)
+        if not (key_s >= 0 and fresh_s > 0):
+            raise ValueError(f"seconds between key pictures can't be {key_s} and {fresh_s}")
+        self._key_us, self._fresh_us = max(1, round(key_s * MICROSECONDS)), round(fresh_s * MICROSECONDS)
         self._spans: tuple[int | None, int | None] = (None, None)
         self._key: np.ndarray | None = None
         self._reformatter = VideoReformatter()

@@ -52,3 +52,15 @@ class _Filler(threading.Thread):
                 return self.ready.put(item, timeout=0.2)
             except queue.Full:
                 continue
+
+
+def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """The items in lists of `size`, the last one shorter."""
+    batch: list[Item] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

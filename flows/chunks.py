@@ -26,11 +26,11 @@ from detection.colours import COLOURS, GARMENTS, garment_colours
 from detection.crops import CropSelector, SelectedCrop
 from detection.detector import Detections, Detector, load_detector
 from detection.isolated import IsolatedReader
-from detection.looker import Looked, Looker, together
+from detection.looker import Looked, Looker
 from detection.looks import SIZE as LOOKS_SIZE
 from detection.looks import looks_of
 from detection.video import Recording
-from flows.ahead import ahead
+from flows.ahead import ahead, batches
 from flows.config import Camera, DetectorChoice, ReidChoice, StoreConfig
 from flows.day_secrets import DaySecret
 from flows.errors import JobStopped
@@ -41,10 +41,11 @@ from flows.stages import Stages
 from reid.embedder import Embedder, load_embedder
 from reid.rotation import rotate
 
-FORMAT = 4  # raise when a chunk's content would differ for the same inputs
+FORMAT = 5  # raise when a chunk's content would differ for the same inputs
 SLICE_S = 4
 CHUNK_S = 900
 FRAMES_AHEAD = 4
+LOOKED_AT_ONCE = 10
 LOOKED_AHEAD = 1
 LEAST_SCORE = 0.1  # weaker boxes than the configured confidence still continue tracks (ByteTrack)
 MAX_CROPS_WAITING = 32
@@ -213,7 +214,7 @@ def process_chunk(
         from_us=chunk.from_us,
         to_us=chunk.to_us,
         assumed_fps=chunk.assumed_fps,
-        motion=(chunk.whole_s, SLICE_S) if chunk.whole_s else None,
+        motion=(chunk.whole_s, SLICE_S),
     )
     table = _Gathered(embedder, chunk.secret.read() if chunk.secret else None, chunk.colours)
     selector = CropSelector(slice_s=SLICE_S)
@@ -242,7 +243,7 @@ def process_chunk(
 def _looked(reader: IsolatedReader, detector: Detector, stages: Stages) -> Iterator[list[Looked]]:
     """People in the reader's frames; `stages` gets the time spent on looking, and on waiting for frames."""
     looker = Looker(detector)
-    for frames in together(ahead(reader, FRAMES_AHEAD)):
+    for frames in batches(ahead(reader, FRAMES_AHEAD), LOOKED_AT_ONCE):
         stages.lap("decode")
         looked = looker.look(frames)
         stages.lap("detect")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from detection.detector import Detections
-from detection.looker import Looker, together
+from detection.looker import Looker
 from detection.matching import box_iou
 from detection.motion import GRID
 from detection.video import Frame
@@ -65,7 +65,7 @@ def frames_of(pictures: Sequence[np.ndarray], keys: Sequence[int] = (0,)) -> lis
 def look(frames: Sequence[Frame]) -> tuple[list[list[list[float]]], Looker, Painted]:
     detector = Painted()
     looker = Looker(detector)
-    looked = [one for unit in together(frames) for one in looker.look(unit)]
+    looked = [one for at in range(0, len(frames), 10) for one in looker.look(frames[at : at + 10])]
     return [sorted(one.people.boxes.tolist()) for one in looked], looker, detector
 
 
@@ -81,7 +81,7 @@ def test_who_walks_is_found_and_who_stands_is_repeated():
     assert detector.pixels < 0.4 * len(pictures) * np.prod(SIZE)
     detector = Painted()
     looker = Looker(detector)
-    looked = [one for unit in together(frames) for one in looker.look(unit)]
+    looked = [one for at in range(0, len(frames), 10) for one in looker.look(frames[at : at + 10])]
     last = looked[-1]
     standing = last.people.boxes[last.repeats >= 0]
     assert standing.tolist() == [[40, 60, 60, 110]]
@@ -99,6 +99,13 @@ def test_an_empty_shop_is_looked_at_once():
     found, looker, _ = look(frames_of([picture()] * 60, keys=range(0, 60, 10)))
     assert found == [[]] * 60
     assert looker.runs == 1
+
+
+def test_with_key_pictures_only_who_is_there_is_found_as_in_whole_pictures_and_an_empty_shop_is_free():
+    pictures = [picture()] * 15 + [picture((210, 12 * step, 100)) for step in range(1, 9)] + [picture()] * 15
+    found, looker, _ = look(frames_of(pictures, keys=range(len(pictures))))
+    assert found == whole_looks(pictures)
+    assert looker.runs == 1 + 8 + 7  # once at the start, each with somebody, and the group in which they left
 
 
 def test_who_comes_into_an_empty_shop_is_found_at_once():

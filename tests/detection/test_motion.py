@@ -58,5 +58,6 @@ def test_a_slow_walk_is_seen_since_the_key_picture_stays():
 
 
 def test_what_can_be_no_time_between_key_pictures_is_told():
-    with pytest.raises(ValueError, match="must be above 0"):
-        MotionTest(0, 4)
+    with pytest.raises(ValueError, match="can't be -1 and 4"):
+        MotionTest(-1, 4)
+    assert all(MotionTest(0, 4).compare(number, shop())[0] for number in range(3))
