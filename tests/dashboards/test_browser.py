@@ -88,8 +88,8 @@ def served(lake: Path, stores: Path, **environment: str) -> Iterator[str]:
         _wait_for(f"http://127.0.0.1:{port}/shop/_stcore/health")
         yield f"http://127.0.0.1:{port}/shop"
     finally:
-        server.terminate()
-        server.wait(20)
+        server.kill()  # it keeps nothing, and ending orderly waits for scripts under way
+        server.wait()
 
 
 def _wait_for(url: str) -> None:
