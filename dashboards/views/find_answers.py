@@ -18,6 +18,7 @@ from flows.sightings import COMPASS, STEP_S, LastSeen
 
 A_ROW = 5
 ARROW_PX = 70
+LONGEST_STEP_S = 3.0
 RECENT = timedelta(hours=12)
 
 
@@ -83,7 +84,8 @@ def where_they_are(view: View, found: Found) -> None:
         st.metric("Where", last.zone or ("On the floor" if last.x_m is not None else "Not known"))
         st.metric("Going", _going(last))
         place = "" if last.x_m is None else f", {last.x_m:.1f} m east and {last.y_m:.1f} m north of the corner"
-        st.caption(f"Camera {last.camera}{place}{minutes}. Line: their way, a place each {STEP_S:g} s.")
+        st.caption(f"Camera {last.camera}{place}{minutes}.")
+        st.caption(f"Line: their way, a place each {STEP_S:g} s; dotted where no camera saw them.")
     with drawn:
         figure = way_figure(view, path, last)
         st.plotly_chart(figure, key="find.way", config={"displayModeBar": False}, alt="Way of the confirmed person")
@@ -103,13 +105,18 @@ def way_figure(view: View, path: pd.DataFrame, last: LastSeen) -> go.Figure:
     figure = plan.empty_plan(view.store, 380)
     plan.add_zone_outlines(figure, view.store)
     times = [f"{datetime.fromtimestamp(at / 1e6, view.store.zone_info):%H:%M:%S}" for at in path["time_us"]]
+    unseen = (path["time_us"].diff() > LONGEST_STEP_S * 1e6).to_numpy()
+    if unseen.any():  # nobody knows the way between two sightings: dots
+        figure.add_scatter(
+            x=path["x_m"], y=path["y_m"], mode="lines", hoverinfo="skip", line={"color": theme.BLUE, "dash": "dot"}
+        )
     figure.add_scatter(
-        x=path["x_m"],
-        y=path["y_m"],
+        x=np.insert(path["x_m"].to_numpy(), np.flatnonzero(unseen), np.nan),
+        y=np.insert(path["y_m"].to_numpy(), np.flatnonzero(unseen), np.nan),
         mode="lines+markers",
         line={"color": theme.BLUE, "width": 2.4},
         marker={"size": 5},
-        text=times,
+        text=np.insert(np.array(times, object), np.flatnonzero(unseen), ""),
         hovertemplate="%{text}<extra></extra>",
     )
     if last.x_m is None:
