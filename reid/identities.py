@@ -7,8 +7,7 @@ linkage on these (reid/agglomeration.py) for as long as joining is more likely t
 appeared or vanished in the middle of the store are joined with a bonus (reid/lifetimes.py).
 
 A person who leaves and comes back on the same day stays one person, as far as looks tell. A person needs to be seen for
-`least_seen_s` seconds in all, longer where no camera ever saw them well; what is seen for less and joins nobody gets
-person_id -1.
+`least_seen_s` seconds in all, longer where badly; what is seen for less and joins nobody gets person_id -1.
 """
 
 from __future__ import annotations
@@ -37,8 +36,6 @@ LEAST_INFLUENCE, HALF_INFLUENCE = 0.05, 0.1
 GOOD_QUALITY, GOOD_SHARE = 0.35, 0.7
 """Mean quality of a tracklet's crops from which on they show who it is; where no camera gets so near to people, this
 share of the quality that the best tenth has."""
-FAIR_SHARE, BADLY_SEEN = 0.35, 5.0
-"""Whom no camera ever saw even this well (a share of good), must have been seen so many times as long to be counted."""
 
 
 def link(
@@ -80,8 +77,8 @@ def link(
     group = Grouping(embedding, weight, influence(weight), good, edges, looks, lifetimes).join()
     unlike = typical_evidence(embedding, weight, looks)
     confidence = link_confidence(group, weight, edges, unlike, looks.absent)
-    fair = well_seen(tracklets, weight, FAIR_SHARE)
-    return Identities(number_people(group, tracklets, fair, least_seen_s), confidence.astype(np.float32))
+    seen_s = well_seen_seconds(tracklets, weight)
+    return Identities(number_people(group, tracklets, seen_s, least_seen_s), confidence.astype(np.float32))
 
 
 def usable_embeddings(tracklets: Tracklets) -> tuple[np.ndarray, np.ndarray]:
@@ -180,16 +177,30 @@ def influence(weight: np.ndarray) -> np.ndarray:
     return LEAST_INFLUENCE + (1 - LEAST_INFLUENCE) * weight / (weight + HALF_INFLUENCE)
 
 
-def well_seen(tracklets: Tracklets, weight: np.ndarray, share: float = 1.0) -> np.ndarray:
-    """Whether each tracklet (T,) has good pictures, or such as come near to those of this site's best tenth of the
-    time; with `share` below 1 less will do. Without any pictures all count as seen well, and places alone decide."""
+def good_quality(tracklets: Tracklets, weight: np.ndarray) -> float:
+    """Quality of pictures that show who it is: GOOD_QUALITY, or such as comes near to that of this site's best tenth of
+    the time; 0 without any pictures."""
     embedded = weight > 0
     if not embedded.any():
-        return np.ones(len(weight), bool)
+        return 0.0
     seconds = (tracklets.end_us - tracklets.start_us)[embedded] / SECOND_US + CROP_EVERY_S
     best = np.quantile(tracklets.quality[embedded], 0.9, weights=seconds, method="inverted_cdf")
-    good = min(GOOD_QUALITY, GOOD_SHARE * float(best))
-    return np.asarray(embedded & (tracklets.quality >= share * good))
+    return min(GOOD_QUALITY, GOOD_SHARE * float(best))
+
+
+def well_seen(tracklets: Tracklets, weight: np.ndarray) -> np.ndarray:
+    """Whether each tracklet (T,) has good pictures. Without any pictures all count as seen well, and places alone
+    decide."""
+    good = good_quality(tracklets, weight)
+    return np.asarray((weight > 0) & (tracklets.quality >= good)) if good else np.ones(len(weight), bool)
+
+
+def well_seen_seconds(tracklets: Tracklets, weight: np.ndarray) -> np.ndarray:
+    """Seconds (T,) that each tracklet was seen, in so far as its pictures are good: half as good is half as long."""
+    seconds = (tracklets.end_us - tracklets.start_us) / SECOND_US
+    good = good_quality(tracklets, weight)
+    share = np.clip(np.nan_to_num(tracklets.quality) / good, 0, 1) if good else np.ones(len(weight))
+    return np.asarray(seconds * np.where(weight > 0, share, 0.0 if good else 1.0))
 
 
 def typical_evidence(embedding: np.ndarray, weight: np.ndarray, looks: Appearance) -> float:
@@ -272,20 +283,18 @@ def _towards_groups(group: np.ndarray, edges: Edges) -> tuple[np.ndarray, np.nda
     return wanted // count, wanted % count, sums
 
 
-def number_people(group: np.ndarray, tracklets: Tracklets, fair: np.ndarray, least_seen_s: float) -> np.ndarray:
-    """Number people 1.. by first appearance; -1 where a group was seen for less than `least_seen_s`.
+def number_people(group: np.ndarray, tracklets: Tracklets, seen_s: np.ndarray, least_seen_s: float) -> np.ndarray:
+    """Number people 1.. by first appearance; -1 where a group was not seen well for long enough.
 
-    fair: bool (T,), tracklets with fair pictures. A group without any must have been seen BADLY_SEEN times as long:
-    what is only ever a head behind a shelf is more often a piece of somebody who was counted already than one more
-    person.
+    seen_s: (T,), seconds each tracklet was seen, the badly seen ones for a share: what is only ever a head behind a
+    shelf is more often a piece of somebody who was counted already than one more person.
     """
     count = len(group)
-    seen = np.bincount(group, weights=(tracklets.end_us - tracklets.start_us) / SECOND_US, minlength=count)
-    ever_fair = np.bincount(group, weights=fair, minlength=count) > 0
+    seen = np.bincount(group, weights=seen_s, minlength=count)
     first = np.full(count, np.iinfo(np.int64).max)
     np.minimum.at(first, group, tracklets.start_us)
     people = np.unique(group)
-    people = people[seen[people] >= np.where(ever_fair[people], 1.0, BADLY_SEEN) * least_seen_s]
+    people = people[seen[people] >= least_seen_s]
     order = people[np.argsort(first[people], kind="stable")]
     number = np.full(count, -1, np.int64)
     number[order] = np.arange(1, len(order) + 1)

@@ -10,7 +10,7 @@ import pytest
 from reid.agglomeration import Edges, Grouping
 from reid.appearance import Appearance, fitted
 from reid.floor_agreement import Density, FloorModel, at_once, in_sequence, in_slots
-from reid.identities import Samples, Tracklets, number_people, well_seen
+from reid.identities import Samples, Tracklets, number_people, well_seen, well_seen_seconds
 from reid.lifetimes import NEVER, RETURN_ODDS, UNSEEN_PASSAGE_ODDS, far_from_doors, lifetimes_of
 from reid.neighbours import look_alike_pairs
 
@@ -165,10 +165,22 @@ def test_heads_behind_a_shelf_join_whom_they_follow_and_not_one_another():
     assert group[0] == group[1] == group[2], "were they seen well, they would be one"
 
 
-def test_who_was_never_seen_well_counts_after_five_times_as_long():
-    tracklets, _ = walks((5, 5, 0, 4), (5, 5, 10, 14), (5, 5, 20, 60), (5, 5, 70, 71))
-    good = np.array([True, False, False, True])
-    assert number_people(np.arange(4), tracklets, good, 3.0).tolist() == [1, -1, 2, -1]
+def test_who_was_seen_too_briefly_is_nobody_and_pieces_add_up():
+    tracklets, _ = walks((5, 5, 0, 4), (5, 5, 10, 14), (5, 5, 20, 28), (5, 5, 70, 71))
+    seen_s = np.array([4.0, 2.0, 8.0, 1.5])
+    assert number_people(np.arange(4), tracklets, seen_s, 3.0).tolist() == [1, -1, 2, -1]
+    assert number_people(np.array([0, 1, 2, 1]), tracklets, seen_s, 3.0).tolist() == [1, 2, 3, 2]
+
+
+def test_seconds_of_bad_pictures_count_for_less():
+    def seconds(quality: tuple[float, ...], weight: np.ndarray) -> list[float]:
+        none = np.zeros(len(quality), np.int64)
+        end = none + 10_000_000
+        tracklets = Tracklets(np.full(len(quality), "a"), none, none, end, none[:, None], np.array(quality))
+        return well_seen_seconds(tracklets, weight).tolist()
+
+    assert seconds((0.7, 0.35, 0.07, 0.7), np.array([1, 1, 1, 0.0])) == pytest.approx([10, 10, 2, 0])
+    assert seconds((0.7, 0.1), np.zeros(2)) == [10, 10], "no pictures at all: time alone decides"
 
 
 def test_good_pictures_are_those_of_the_site():
@@ -180,7 +192,6 @@ def test_good_pictures_are_those_of_the_site():
     assert well_seen(tracklets(*clear), np.ones(5)).tolist() == [False, False, True, True, True]
     assert well_seen(tracklets(*small), np.ones(5)).tolist() == [False, False, False, True, True]
     assert well_seen(tracklets(0.2, 0.19), np.ones(2)).all(), "two who are seen alike are both seen well"
-    assert well_seen(tracklets(*clear), np.ones(5), 0.3).tolist() == [False, True, True, True, True]
     assert well_seen(tracklets(*clear), np.zeros(5)).all(), "no pictures at all: places decide"
 
 
