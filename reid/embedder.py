@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from reid.int8_record import read_int8_record
-from reid.pictures import EmbeddingModel, resize
-from reid.weights import WeightsConfig, WeightsError, check_answer, find, known_pictures, load, read_config
+from reid.pictures import resize
+from reid.weights_config import WeightsConfig, WeightsError, check_answer, find, known_pictures, read_config
+
+if TYPE_CHECKING:
+    from reid.embedding_model import EmbeddingModel
 
 Backend = Literal["auto", "torch", "onnx", "openvino", "openvino-int8"]
 Runner = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -105,6 +106,10 @@ def load_embedder(
         record = read_int8_record(int8)
         config = replace(config, known_answer=[list(row) for row in record.known_answer])
         return Embedder(config, backend, record.sha256, openvino_runner(int8, threads), batch_size)
+    # Only these need torch, which takes seconds and hundreds of megabytes.
+    from reid.embedding_model import EmbeddingModel
+    from reid.weights import load
+
     network, config = load(folder)
     embedding = EmbeddingModel(network, config).eval().requires_grad_(False)
     return Embedder(config, backend, config.sha256, runner_of(embedding, backend, threads), batch_size)
@@ -112,23 +117,15 @@ def load_embedder(
 
 def runner_of(model: EmbeddingModel, backend: str, threads: int | None = None) -> Runner:
     """What computes a batch with ``model`` on ``torch``, ``onnx`` or ``openvino``."""
+    if backend == "torch":
+        from reid.embedding_model import torch_runner
+
+        return torch_runner(model, threads)
     from reid import export  # onnx and openvino are slow to import
 
-    if backend == "torch":
-        return torch_runner(model, threads)
     if backend == "onnx":
         return onnx_runner(export.onnx_bytes(model), threads)
     return openvino_runner(export.openvino_model(model), threads)
-
-
-def torch_runner(model: EmbeddingModel, threads: int | None = None) -> Runner:
-    """Runs ``model`` in torch, float32."""
-
-    def run(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        with _torch_threads(threads), torch.inference_mode():
-            return model(torch.from_numpy(pictures)).numpy()
-
-    return run
 
 
 def onnx_runner(model: bytes | str | Path, threads: int | None = None) -> Runner:
@@ -162,14 +159,3 @@ def openvino_runner(model: object, threads: int | None = None) -> Runner:
         return np.array(request.infer([pictures])[0])
 
     return run
-
-
-@contextmanager
-def _torch_threads(threads: int | None) -> Iterator[None]:
-    before = torch.get_num_threads()
-    if threads is not None:
-        torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from reid.attention import RelationAwareGlobalAttention
 from reid.network import RGANetwork
 from reid.pictures import resize
-from reid.weights import WeightsConfig, load
+from reid.weights import load
+from reid.weights_config import WeightsConfig
 
 _GAP = 4  # pixels between the pictures of a sheet
 

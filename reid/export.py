@@ -16,9 +16,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from reid.embedding_model import EmbeddingModel
 from reid.int8_record import write_int8_record
-from reid.pictures import EmbeddingModel, resize
-from reid.weights import known_pictures, load
+from reid.pictures import resize
+from reid.weights import load
+from reid.weights_config import known_pictures
 
 LEAST_COSINE = 0.999
 LEAST_COSINE_INT8 = 0.98

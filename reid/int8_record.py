@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from reid.weights import WeightsError
+from reid.weights_config import WeightsError
 
 _VALUES = 64
 

@@ -1,21 +1,12 @@
-"""From crops to what the network takes: checks, resize, normalisation."""
+"""From crops to pictures of the size that the network takes: checks and resize."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional
-
-from reid.network import RGANetwork
-
-if TYPE_CHECKING:
-    from reid.weights import WeightsConfig
 
 SMALLEST = 8  # pixels; a person of fewer has no appearance to compare
 
@@ -26,29 +17,6 @@ class CropError(ValueError):
     def __init__(self, index: int, problem: str) -> None:
         super().__init__(f"crop {index} {problem}")
         self.index = index
-
-
-class EmbeddingModel(nn.Module):
-    """Crops uint8 (N, H, W, 3) RGB, already of the network's size, to embeddings float32 (N, D) of length 1.
-
-    What every backend runs: normalisation, network, L2 norm.
-    """
-
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(self, network: RGANetwork, config: WeightsConfig) -> None:
-        super().__init__()
-        self.network = network
-        self.feature = config.feature
-        self.register_buffer("mean", torch.tensor(config.mean).mul(255).reshape(1, 3, 1, 1))
-        self.register_buffer("deviation", torch.tensor(config.deviation).mul(255).reshape(1, 3, 1, 1))
-
-    def forward(self, crops: Tensor) -> Tensor:
-        # Already channels_last in memory, which the convolutions like best: no copy.
-        x = (crops.permute(0, 3, 1, 2).to(self.mean.dtype) - self.mean) / self.deviation
-        features = self.network(x)
-        return functional.normalize(features.f if self.feature == "f" else features.f_bn, dim=1)
 
 
 def resize(crops: Sequence[NDArray[np.uint8]], image_size: tuple[int, int]) -> NDArray[np.uint8]:

@@ -1,15 +1,11 @@
-"""Weights on disk: what is saved beside them, how they are opened safely, and what is refused.
-
-A set of weights is a folder ``NAME/`` with ``NAME.safetensors``, ``config.json`` and ``card.md`` (the model card).
-"""
+"""Weights on disk: written, and opened safely; what is refused, and why."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import pickle
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Literal
@@ -22,51 +18,24 @@ from safetensors.torch import load_file
 from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
-from reid.network import Attention, Body, RGANetwork, build_network
+from reid.embedding_model import EmbeddingModel
+from reid.network import RGANetwork, build_network
+from reid.weights_config import (
+    WeightsConfig,
+    WeightsError,
+    check_answer,
+    file_sha256,
+    find,
+    known_pictures,
+    read_config,
+)
 
-SHIPPED = Path(__file__).parent / "weights"
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 _OPTIONAL = "num_batches_tracked"
 _SAFE_WAY = (
     "where it was made, run `safetensors.torch.save_file(model.state_dict(), 'weights.safetensors')` and bring the file"
 )
-
-
-class WeightsError(ValueError):
-    """Weights that cannot be used; the message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class WeightsConfig:
-    """What belongs to a set of weights besides the numbers.
-
-    Attributes:
-        name: of the set, and of its files.
-        body, attention, image_size: arguments of `build_network`.
-        feature: which of f and f_bn the embedding is.
-        mean, deviation: normalisation of RGB pictures in 0..1.
-        licence: one line, printed on load where ``restricted``.
-        restricted: research or non-commercial use only.
-        sha256: of the safetensors file.
-        calibration: same-person decision on cosine similarity: ``threshold``, ``slope``, ``offset``, ``tpr``, ``fpr``.
-        known_answer: first values of the embedding of `known_pictures`, (2, K).
-        tolerance: greatest absolute difference from them that is the same network.
-    """
-
-    name: str
-    body: Body
-    attention: Attention
-    image_size: tuple[int, int]
-    feature: Literal["f", "f_bn"]
-    mean: tuple[float, float, float]
-    deviation: tuple[float, float, float]
-    licence: str
-    restricted: bool
-    sha256: str
-    calibration: dict[str, float]
-    known_answer: list[list[float]]
-    tolerance: float = 1e-3
 
 
 def save(
@@ -132,29 +101,6 @@ def load(model: str | Path) -> tuple[RGANetwork, WeightsConfig]:
     return network, config
 
 
-def find(model: str | Path) -> Path:
-    """The folder of a shipped name or a path. Raises WeightsError with the names that there are."""
-    for folder in (SHIPPED / str(model), Path(model)):
-        if (folder / "config.json").is_file():
-            return folder
-    names = sorted(path.parent.name for path in SHIPPED.glob("*/config.json"))
-    raise WeightsError(
-        f"no re-identification weights {str(model)!r}: use one of {', '.join(names) or '(none ships here)'}, or the "
-        "path of a folder with NAME.safetensors and config.json"
-    )
-
-
-def read_config(folder: Path) -> WeightsConfig:
-    """config.json of a set of weights. Raises WeightsError where a field is missing or unknown."""
-    try:
-        values = json.loads((folder / "config.json").read_text())
-        values["image_size"] = tuple(values["image_size"])
-        values["mean"], values["deviation"] = tuple(values["mean"]), tuple(values["deviation"])
-        return WeightsConfig(**values)
-    except (TypeError, KeyError, json.JSONDecodeError) as error:
-        raise WeightsError(f"{folder / 'config.json'} is not the description of a set of weights: {error}") from error
-
-
 def load_state(network: nn.Module, state: Mapping[str, Tensor], *, source: str = "the state dict") -> None:
     """Copy ``state`` into ``network``; every key must fit.
 
@@ -208,33 +154,6 @@ def read_state(path: str | Path) -> dict[str, Tensor]:
     return _strip_module(_state_of(_open_checkpoint(path), path))
 
 
-def file_sha256(path: str | Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def known_pictures(image_size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Two seeded pictures (2, H, W, 3), blocks of colour, the same on every machine."""
-    height, width = image_size
-    blocks = np.random.default_rng(0).integers(0, 256, (2, -(-height // 16), -(-width // 16), 3), dtype=np.uint8)
-    return blocks.repeat(16, axis=1).repeat(16, axis=2)[:, :height, :width]
-
-
-def check_answer(
-    answer: NDArray[np.floating], config: WeightsConfig, what: str, tolerance: float | None = None
-) -> None:
-    """Raises WeightsError where embeddings (2, D) of `known_pictures` are not those in ``config``."""
-    expected = np.asarray(config.known_answer)
-    difference = float(np.abs(answer[:, : expected.shape[1]] - expected).max()) if expected.size else np.inf
-    allowed = config.tolerance if tolerance is None else tolerance
-    if not difference <= allowed:
-        raise WeightsError(
-            f"{config.name}: {what} answers a known picture with a difference of {difference:.2g} (allowed "
-            f"{allowed:.2g}): the file, the code or a library computes something else than when the weights were saved"
-        )
-
-
 def _network_of(config: WeightsConfig, path: Path) -> RGANetwork:
     network = build_network(config.body, config.attention, config.image_size).eval()
     load_state(
@@ -246,8 +165,6 @@ def _network_of(config: WeightsConfig, path: Path) -> RGANetwork:
 
 
 def _answer(network: RGANetwork, config: WeightsConfig) -> NDArray[np.float32]:
-    from reid.pictures import EmbeddingModel
-
     with torch.inference_mode():
         return EmbeddingModel(network, config)(torch.from_numpy(known_pictures(config.image_size))).numpy()
 

@@ -38,7 +38,8 @@ from flows.lake import Lake
 from flows.lake_layout import LakeError
 from flows.person_search import PersonSearch
 from flows.users import UsersError, add_user, read_users, sign_in, signed_in_elsewhere
-from reid.weights import WeightsError, read_state
+from reid.weights import read_state
+from reid.weights_config import WeightsError
 from tests.conftest import ROOT
 from tests.flows.search_lake import DAY, REASON, Seen, looks, open_search, write_day, write_store
 

@@ -23,7 +23,7 @@ from reid.centring import centred
 from reid.datasets import EvaluationSet, load_evaluation
 from reid.evaluate import Describe, features_of, measure, open_model
 from reid.metrics import market_ranking
-from reid.weights import SHIPPED
+from reid.weights_config import SHIPPED
 
 SHARED = Path(__file__).parents[3] / "shared"
 FIGURES = ("rank1", "mAP", "mINP", "tpr_at_fpr1")

@@ -14,11 +14,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from reid.embedder import Runner, load_embedder, openvino_runner, torch_runner
+from reid.embedder import Runner, load_embedder, openvino_runner
+from reid.embedding_model import EmbeddingModel, torch_runner
 from reid.export import openvino_model, quantised_openvino
 from reid.network import build_network
-from reid.pictures import EmbeddingModel
-from reid.weights import IMAGENET_DEVIATION, IMAGENET_MEAN, WeightsConfig
+from reid.weights import IMAGENET_DEVIATION, IMAGENET_MEAN
+from reid.weights_config import WeightsConfig
 from tests.reid.naive_rga import make_naive
 from tests.reid.parity import BRANCHES, parity_difference
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from flows.cli_models import read_crops
-from reid.weights import SHIPPED
+from reid.weights_config import SHIPPED
 from tests.flows.painted import PaintedDetector, PaintedStore
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0000\nsize 12345\n"

@@ -8,7 +8,7 @@ from reid import weights
 from reid.embedder import load_embedder
 from reid.network import build_network
 from reid.pictures import CropError
-from reid.weights import WeightsError
+from reid.weights_config import WeightsError
 
 BACKENDS = ("torch", "onnx", "openvino")
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from reid import weights
 from reid.network import build_network
-from reid.weights import WeightsError
+from reid.weights_config import WeightsError
 
 SIZE = (64, 32)
 
