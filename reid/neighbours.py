@@ -5,7 +5,7 @@ from __future__ import annotations
 import faiss
 import numpy as np
 
-NEIGHBOURS = 48
+NEIGHBOURS = 96
 PROBED_LISTS = 8
 
 
@@ -27,7 +27,8 @@ def look_alike_pairs(
     lists = int(2 * np.sqrt(len(known)))
     quantizer = faiss.IndexFlatIP(vectors.shape[1])
     index = faiss.IndexIVFFlat(quantizer, vectors.shape[1], lists, faiss.METRIC_INNER_PRODUCT)
-    index.cp.niter, index.cp.seed, index.cp.max_points_per_centroid = 8, 1, 64
+    index.cp.niter, index.cp.seed = 8, 1
+    index.cp.min_points_per_centroid, index.cp.max_points_per_centroid = 1, 64  # enough, and no warning
     index.train(vectors)
     index.add(vectors)
     index.nprobe = PROBED_LISTS
