@@ -177,7 +177,8 @@ def _write(path: Path, pictures: Iterable[np.ndarray], fps: int) -> None:
         stream.pix_fmt = "yuv420p"
         for number, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            stream.width, stream.height = frame.width, frame.height
+            if not number:
+                stream.width, stream.height = frame.width, frame.height
             frame.pts, frame.time_base = number, Fraction(1, fps)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
