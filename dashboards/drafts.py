@@ -37,7 +37,7 @@ class Draft:
 
 
 def open_draft(store: StoreConfig, read_as: str) -> Draft:
-    """The store's draft of this session; a new one where there is none."""
+    """The store's draft that the browser has open; a new one where there is none."""
     key = f"draft.{store.id}"
     if key not in st.session_state:
         st.session_state[key] = Draft(read_as, _zones(store), _entrances(store), _fixtures(store), _masks(store))

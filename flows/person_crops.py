@@ -61,11 +61,7 @@ def people_at(lake: Lake, config: StoreConfig, camera: Camera, time_us: int) -> 
         start, end = config.day_window(entry.date)
         if not start <= time_us < end:
             continue
-        low, high = pd.to_datetime([time_us - SECOND_US // 2, time_us + SECOND_US // 2], unit="us", utc=True)
-        wanted = [("camera", "=", camera.id), ("time", ">=", low), ("time", "<=", high)]
-        with lake.files.open(final_path("positions", config.id, entry.date.isoformat())) as file:
-            rows = pq.read_table(file, filters=wanted).to_pandas()
-        rows = rows.assign(day=entry.date, time_us=microseconds(rows["time"]))
+        rows = _near(lake, config, camera, entry.date, time_us, SECOND_US // 2).assign(day=entry.date)
         off = (rows["time_us"] - time_us).abs()
         return rows[off == off.min()].reset_index(drop=True)
     return pd.DataFrame()
@@ -78,19 +74,25 @@ def people_around(lake: Lake, config: StoreConfig, camera: Camera, day: date, ti
     A track without a box at the moment itself has the one between those before and after it, or the nearest of them,
     within `AROUND_US`. No rows where the day's positions are not in the lake (any more).
     """
-    low, high = pd.to_datetime([time_us - AROUND_US, time_us + AROUND_US], unit="us", utc=True)
-    wanted = [("camera", "=", camera.id), ("time", ">=", low), ("time", "<=", high)]
     try:
-        with lake.files.open(final_path("positions", config.id, day.isoformat())) as file:
-            rows = pq.read_table(file, filters=wanted).to_pandas()
+        rows = _near(lake, config, camera, day, time_us, AROUND_US).sort_values("time_us")
     except FileNotFoundError:
         return pd.DataFrame(columns=["track_id", *BOXES])
-    rows = rows.assign(time_us=microseconds(rows["time"])).sort_values("time_us")
     found = [
         [track, *(np.interp(time_us, own["time_us"], own[side]) for side in BOXES)]
         for track, own in rows.groupby("track_id")
     ]
     return pd.DataFrame(found, columns=["track_id", *BOXES])
+
+
+def _near(lake: Lake, config: StoreConfig, camera: Camera, day: date, time_us: int, reach_us: int) -> pd.DataFrame:
+    """Rows of a day's `positions` of a camera, up to `reach_us` from a moment, with `time_us`. Raises
+    FileNotFoundError where the lake hasn't got the day's positions (any more)."""
+    low, high = pd.to_datetime([time_us - reach_us, time_us + reach_us], unit="us", utc=True)
+    wanted = [("camera", "=", camera.id), ("time", ">=", low), ("time", "<=", high)]
+    with lake.files.open(final_path("positions", config.id, day.isoformat())) as file:
+        rows = pq.read_table(file, filters=wanted).to_pandas()
+    return rows.assign(time_us=microseconds(rows["time"]))
 
 
 def people_in(config: StoreConfig, picture: np.ndarray) -> np.ndarray:

@@ -95,7 +95,9 @@ def finish_store_day(plan: Plan, files: Sequence[str]) -> DaySummary:
     identities = people_of(config, tracks, embedder)
     stages.lap("people")
     uniforms = uniform_embeddings(config, embedder, plan.secret)
-    uniformed = in_uniform(tracklets_of(tracks), identities, uniforms, *same_person_odds(embedder, config))
+    uniformed = set[int]()
+    if len(uniforms):  # the day's embeddings are many, and mostly nobody asks for them a second time
+        uniformed = in_uniform(tracklets_of(tracks), identities, uniforms, *same_person_odds(embedder, config))
     tables = day_tables(config, plan.day, tracks, identities, plan.secret.key, uniformed)
     stages.lap("tables")
     tables["camera_views"] = view_rows(looks)

@@ -21,7 +21,7 @@ from reid.agglomeration import EDGES_AT_ONCE, FIELDS, Edges, Grouping, mean_evid
 from reid.appearance import Appearance, fitted
 from reid.floor_agreement import Density, FloorModel, at_once, in_sequence, in_slots
 from reid.lifetimes import RETURN_ODDS, lifetimes_of
-from reid.neighbours import look_alike_pairs
+from reid.neighbours import distinct, look_alike_pairs
 from reid.tracklets import SECOND_US, Identities, Samples, Tracklets
 
 __all__ = ["Identities", "Samples", "Tracklets", "link"]
@@ -199,8 +199,10 @@ def well_seen_seconds(tracklets: Tracklets, weight: np.ndarray) -> np.ndarray:
     """Seconds (T,) that each tracklet was seen, in so far as its pictures are good: half as good is half as long."""
     seconds = (tracklets.end_us - tracklets.start_us) / SECOND_US
     good = good_quality(tracklets, weight)
-    share = np.clip(np.nan_to_num(tracklets.quality) / good, 0, 1) if good else np.ones(len(weight))
-    return np.asarray(seconds * np.where(weight > 0, share, 0.0 if good else 1.0))
+    if not good:
+        return np.asarray(seconds)
+    share = np.clip(np.nan_to_num(tracklets.quality) / good, 0, 1)
+    return np.asarray(seconds * np.where(weight > 0, share, 0.0))
 
 
 def typical_evidence(embedding: np.ndarray, weight: np.ndarray, looks: Appearance) -> float:
@@ -270,8 +272,7 @@ def _towards_groups(group: np.ndarray, edges: Edges) -> tuple[np.ndarray, np.nda
         return [one.astype(np.int64) * count + group[other] for one, other in ((first, second), (second, first))]
 
     telling = np.flatnonzero((edges.evidence > 0) | (group[edges.first] == group[edges.second]))
-    wanted = np.sort(np.concatenate(towards(telling)))
-    wanted = wanted[np.diff(wanted, prepend=-1) > 0]
+    wanted = distinct(np.concatenate(towards(telling)))
     sums = [np.zeros(len(wanted)) for _ in FIELDS[2:]]
     for start in range(0, len(edges.first) if len(wanted) else 0, EDGES_AT_ONCE):
         rows = slice(start, start + EDGES_AT_ONCE)

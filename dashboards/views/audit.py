@@ -47,7 +47,7 @@ def render() -> None:
 
 
 def _next_question(view: View, lake: Lake, answered: pd.DataFrame) -> Question | None:
-    """The question of this session, or a new random one that nobody has answered."""
+    """The question that the browser has open, or a new random one that nobody has answered."""
     asked: Question | None = st.session_state.get(ASKED)
     scope = view.scope
     if asked is not None and asked.store == view.store.id and scope.first <= asked.day <= scope.last:
