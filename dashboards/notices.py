@@ -12,7 +12,8 @@ from dashboards import queries
 from dashboards.clock import say
 from dashboards.verbatim import in_code, in_prose
 from dashboards.view import View, lake_place
-from flows.config import Problem, StoreConfig
+from flows.config import StoreConfig
+from flows.store_reading import Problem
 from flows.unusual import LOW_COVERAGE
 
 

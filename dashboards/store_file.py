@@ -18,7 +18,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
-from flows.config import Problem, StoreConfigError, examine_store
+from flows.store_reading import Problem, StoreConfigError, examine_store
 
 KEPT_BACKUPS = 20
 

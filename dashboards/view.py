@@ -11,7 +11,8 @@ import streamlit as st
 
 from dashboards.clock import DayClock
 from dashboards.lake_query import Scope
-from flows.config import Problem, StoreConfig, examine_store
+from flows.config import StoreConfig
+from flows.store_reading import Problem, examine_store
 from flows.stores import find_store, store_files
 
 

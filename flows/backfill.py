@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from flows.config import StoreConfigError
 from flows.due import due_days
 from flows.lake import Lake
+from flows.store_reading import StoreConfigError
 
 
 @dataclass(frozen=True)

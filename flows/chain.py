@@ -17,11 +17,11 @@ from prefect.deployments import arun_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Completed, Failed
 
-from flows.config import StoreConfigError
 from flows.due import DueDay, due_days
 from flows.lake import Lake
 from flows.metrics_file import write_chain_metrics
 from flows.plan import default_lake
+from flows.store_reading import StoreConfigError
 from flows.stores import store_files
 
 REPORT_KEY = "chain-day"

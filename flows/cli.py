@@ -108,8 +108,8 @@ def _told() -> Iterator[None]:
     What stopped a job under way (a full disk, a share that went away, another writer, a model that changed) is one
     clear line and status 1.
     """
-    from flows.config import StoreConfigError
     from flows.errors import JobStopped
+    from flows.store_reading import StoreConfigError
 
     try:
         yield

@@ -87,8 +87,8 @@ def record(
     import signal
     import threading
 
-    from flows.config import load_store
     from flows.record import record_store
+    from flows.store_reading import load_store
 
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

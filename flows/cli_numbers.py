@@ -61,9 +61,9 @@ def audit(
     """Random quarter-hours for a person to count (on the dashboard's page Audit), and the accuracy so far."""
     from flows.audit import accuracy, audited, questions
     from flows.audit_clips import write_clip
-    from flows.config import load_store
     from flows.lake import Lake
     from flows.plan import default_lake
+    from flows.store_reading import load_store
 
     config, source = load_store(store), Lake(lake or default_lake())
     answered = audited(source, config.id)

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from flows.config import StoreConfig, load_store
+from flows.config import StoreConfig
 from flows.lake import Lake
 from flows.recordings import describe_template, late_files
+from flows.store_reading import load_store
 
 DEFAULT_LOOK_BACK_DAYS = 3
 DEFAULT_AFTER_HOURS = 2.5

@@ -22,12 +22,13 @@ from prefect.states import State
 
 from flows.camera_progress import CameraProgress
 from flows.chunks import SECOND, Chunk, ModelChanged, process_chunk
-from flows.config import DetectorChoice, ReidChoice, StoreConfigError, load_store
+from flows.config import DetectorChoice, ReidChoice
 from flows.errors import JobStopped
 from flows.plan import Plan, default_lake, new_lake, plan_store_day
 from flows.preflight import default_day, preflight
 from flows.report import day_report, headline, zone_rows
 from flows.store_day import finish_store_day
+from flows.store_reading import StoreConfigError, load_store
 from flows.stores import find_store
 from flows.task_runners import ChunkRunner, Kind
 

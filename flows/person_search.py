@@ -15,7 +15,7 @@ import pandas as pd
 from detection.crops import cut_out
 from detection.heads import blur_heads
 from flows.chunks import embedder_of
-from flows.config import StoreConfig, load_store
+from flows.config import StoreConfig
 from flows.day_tables import same_person_odds
 from flows.find import Candidate, Filters, Query, SearchRefused, TrackletName, allow_search, search
 from flows.find_audit import Action, AuditLog, Entry
@@ -34,6 +34,7 @@ from flows.person_crops import (
 )
 from flows.search_days import SearchDay, open_search_day
 from flows.sightings import LastSeen, floor_path, last_seen
+from flows.store_reading import load_store
 
 SHORTEST_REASON = 8
 NO_LOOKS = (0.0, 0.0)

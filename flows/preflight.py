@@ -8,9 +8,10 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from flows.chunks import detector_of, embedder_of
-from flows.config import Problem, StoreConfig, StoreConfigError, config_lines, examine_store, field_name
+from flows.config import StoreConfig
 from flows.recordings import CameraDay, describe_template, file_stamps, find_camera_day
 from flows.sight import Fault, advice, unseen_zones
+from flows.store_reading import Problem, StoreConfigError, config_lines, examine_store, field_name
 from flows.uniforms import uniform_problems
 
 

@@ -25,7 +25,8 @@ from zoneinfo import ZoneInfo
 
 from detection.segments import PART, SegmentError, complete
 from detection.stream_recorder import RecordingGap, StreamRecorder, hide_password
-from flows.config import Camera, Problem, StoreConfig, StoreConfigError
+from flows.config import Camera, StoreConfig
+from flows.store_reading import Problem, StoreConfigError
 
 SECOND = 1_000_000
 WATCHDOG_TIMEOUTS = 4

@@ -8,11 +8,11 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
 from prefect.states import Completed, Failed, State
 
-from flows.config import StoreConfigError, load_store
 from flows.errors import JobStopped
 from flows.lake import Lake
 from flows.plan import default_lake
 from flows.retention import Retention, forget, stores_with_data
+from flows.store_reading import StoreConfigError, load_store
 from flows.stores import store_files
 
 REPORT_KEY = "retention"

@@ -25,7 +25,7 @@ import pandas as pd
 import pyarrow as pa
 
 from flows.comparisons import sales_file
-from flows.config import StoreConfig, load_store
+from flows.config import StoreConfig
 from flows.footfall import entrance_crossings
 from flows.groups import find_groups
 from flows.lake import Lake
@@ -36,6 +36,7 @@ from flows.simulated_people import SAMPLE_S, SECOND_US, STAFF_SAMPLE_S, sample, 
 from flows.simulated_stores import SIMULATED_STORES, SimulatedStore, write_store_files
 from flows.simulated_tills import write_sales
 from flows.simulated_tracks import camera_tables
+from flows.store_reading import load_store
 from flows.visits import zone_visits
 from flows.zone_counts import zone_counts
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from flows.config import Problem, StoreConfigError, examine_store
+from flows.store_reading import Problem, StoreConfigError, examine_store
 
 DEMO = Path(__file__).parent / "demo" / "store.yaml"
 

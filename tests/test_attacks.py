@@ -30,13 +30,13 @@ from detection import isolated
 from detection.detector import DetectorError, load_detector
 from detection.guarded_picture import PictureRefused
 from flows.cli import main
-from flows.config import StoreConfigError, load_store
 from flows.day_secrets import SecretMissing, day_secret, delete_day_secret, make_secret
 from flows.find import Query, SearchRefused
 from flows.find_audit import AuditLog
 from flows.lake import Lake
 from flows.lake_layout import LakeError
 from flows.person_search import PersonSearch
+from flows.store_reading import StoreConfigError, load_store
 from flows.users import UsersError, add_user, read_users, sign_in, signed_in_elsewhere
 from reid.weights import read_state
 from reid.weights_config import WeightsError

@@ -68,7 +68,7 @@ def _another() -> None:
 @st.cache_data(show_spinner="Reading the recording", max_entries=4, ttl=1800)
 def _clip(store_file: str, question: Question) -> bytes:
     """The clip of a question; kept in memory for a while, on no disk."""
-    from flows.config import load_store
+    from flows.store_reading import load_store
 
     with tempfile.TemporaryDirectory() as folder:
         file = write_clip(load_store(store_file), Path(store_file), question, Path(folder) / "clip.mp4")

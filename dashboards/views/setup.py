@@ -12,7 +12,8 @@ from dashboards.verbatim import in_code
 from dashboards.views.setup_calibration import calibrate
 from dashboards.views.setup_obstacles import draw_obstacles
 from dashboards.views.setup_zones import draw_zones
-from flows.config import StoreConfig, StoreConfigError
+from flows.config import StoreConfig
+from flows.store_reading import StoreConfigError
 
 PARTS = {"Zones and entrances": draw_zones, "Fixtures and masks": draw_obstacles, "Calibration": calibrate}
 

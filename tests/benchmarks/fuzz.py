@@ -32,7 +32,7 @@ from PIL import Image
 from detection.container import VideoError
 from detection.guarded_picture import PictureRefused, decode_picture
 from detection.video import Recording, VideoReader
-from flows.config import examine_store
+from flows.store_reading import examine_store
 from flows.users import UsersError, read_users
 
 HANG_S = 20.0

@@ -19,8 +19,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from flows.config import load_store
 from flows.simulate import DemoLake
+from flows.store_reading import load_store
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs Playwright for Python: pip install -e .[dev]")
 Page = sync_api.Page

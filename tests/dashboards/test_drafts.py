@@ -10,7 +10,8 @@ import pytest
 from dashboards import draft_calibration, drafts
 from dashboards.editor import Edit, understand
 from dashboards.surfaces import metre_grid
-from flows.config import StoreConfig, load_store
+from flows.config import StoreConfig
+from flows.store_reading import load_store
 from flows.stores import DEMO
 
 

@@ -14,10 +14,10 @@ from streamlit.testing.v1 import AppTest
 from dashboards.draft_calibration import entrances_out_of_view
 from dashboards.drafts import open_draft
 from dashboards.verbatim import in_prose
-from flows.config import load_store
 from flows.lake import Lake
 from flows.schemas import from_columns
 from flows.simulate import DemoLake
+from flows.store_reading import load_store
 from tests.dashboards.conftest import LAST, OPEN_PAGE
 
 ROOT = Path(__file__).parents[2]

@@ -17,11 +17,11 @@ from streamlit.testing.v1 import AppTest
 
 from dashboards.draft_obstacles import apply_obstacle
 from dashboards.editor import Edit
-from flows.config import load_store
 from flows.lake import Lake
 from flows.places import zones_of
 from flows.schemas import from_columns
 from flows.simulate import DemoLake
+from flows.store_reading import load_store
 from flows.stores import DEMO
 from flows.visits import zone_visits
 from flows.zone_counts import zone_counts

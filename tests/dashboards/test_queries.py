@@ -15,7 +15,7 @@ from dashboards.lake_query import Scope, ask
 from dashboards.view import View
 from dashboards.views.floor_flows import first_visits, zone_flows
 from flows import rollup
-from flows.config import StoreConfig, load_store
+from flows.config import StoreConfig
 from flows.density import fruin_level
 from flows.dwell import dwell_statistics
 from flows.heatmap import heat_map
@@ -23,6 +23,7 @@ from flows.lake import Lake
 from flows.places import zones_of
 from flows.queues import PASSED_BY_S, waiting_times
 from flows.simulate import DemoLake
+from flows.store_reading import load_store
 
 DAY = date(2025, 3, 15)
 

@@ -9,9 +9,9 @@ import pandas as pd
 from streamlit.testing.v1 import AppTest
 
 from flows.comparisons import read_pos
-from flows.config import load_store
 from flows.lake import Lake
 from flows.simulate import DemoLake
+from flows.store_reading import load_store
 from tests.dashboards.test_pages import chart, numbers, said
 
 Open = Callable[..., AppTest]

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows.config import load_store
 from flows.groups import parties_in
 from flows.lake import Lake
 from flows.simulate import DemoLake, demo_lake
 from flows.simulated_stores import SIMULATED_STORES, write_store_files
+from flows.store_reading import load_store
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from dashboards.store_file import StoreFileChanged, changed_text, fingerprint, save_changes
-from flows.config import StoreConfig, StoreConfigError, load_store
+from flows.config import StoreConfig
+from flows.store_reading import StoreConfigError, load_store
 from flows.stores import DEMO
 
 

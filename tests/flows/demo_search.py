@@ -14,10 +14,10 @@ from detection.crops import cut_out
 from detection.isolated import first_frames
 from detection.video import Recording
 from flows.chunks import embedder_of
-from flows.config import load_store
 from flows.day_secrets import make_secret
 from flows.lake import Lake
 from flows.schemas import TABLES, empty, from_columns
+from flows.store_reading import load_store
 from flows.stores import DEMO
 from reid.rotation import rotate
 from tests.flows.search_lake import DAY, TEN, write_store

@@ -13,12 +13,12 @@ import pandas as pd
 import yaml
 
 from detection.colours import COLOURS
-from flows.config import load_store
 from flows.day_secrets import make_secret
 from flows.lake import Lake
 from flows.person_search import PersonSearch
 from flows.places import SECOND_US
 from flows.schemas import TABLES, empty, from_columns
+from flows.store_reading import load_store
 from flows.stores import DEMO
 from reid.rotation import rotate
 

@@ -23,10 +23,11 @@ from flows.audit import (
 )
 from flows.audit_clips import write_clip
 from flows.cli import main
-from flows.config import StoreConfig, load_store
+from flows.config import StoreConfig
 from flows.lake import Lake
 from flows.places import SECOND_US
 from flows.schemas import from_columns
+from flows.store_reading import load_store
 from flows.stores import DEMO
 
 DAY = date(2025, 3, 14)

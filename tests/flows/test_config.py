@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.config import StoreConfigError, load_store
+from flows.store_reading import StoreConfigError, load_store
 from flows.stores import DEMO, find_store, store_files
 
 

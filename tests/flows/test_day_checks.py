@@ -13,11 +13,12 @@ import pytest
 from detection.camera_view import is_blind, median_view, movement, sharpness, small_grey
 from flows.camera_views import CameraLook, blind_times, floor_shift, view_rows, views_before
 from flows.clock_checks import camera_lags, course_shift_h
-from flows.config import StoreConfig, load_store
+from flows.config import StoreConfig
 from flows.day_checks import day_checks, said_of
 from flows.lake import Lake
 from flows.places import SECOND_US, timestamps
 from flows.schemas import conform, from_columns
+from flows.store_reading import load_store
 from flows.stores import DEMO
 
 DAY = date(2025, 3, 14)

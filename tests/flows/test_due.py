@@ -36,7 +36,7 @@ def backfill(shop: PaintedStore, first: str = DAY, last: str = DAY) -> int:
     ],
 )
 def test_a_day_has_ended_by_the_stores_clock(shop: PaintedStore, zone: str, now: str, expected: str):
-    from flows.config import load_store
+    from flows.store_reading import load_store
 
     shop.data["timezone"] = zone
     moment = datetime.fromisoformat(now).astimezone(UTC)

@@ -10,10 +10,10 @@ import pytest
 
 from detection.detector import DetectorNotFound
 from flows import camera_picture, person_crops, person_search
-from flows.config import load_store
 from flows.find import TrackletName
 from flows.lake_layout import final_path
 from flows.person_crops import people_around
+from flows.store_reading import load_store
 from tests.flows.painted import BACKGROUND, PaintedDetector, PaintedStore, walks
 from tests.flows.search_lake import DAY, TEN, Seen, open_search, write_day, write_store
 

@@ -18,9 +18,9 @@ import pandas as pd
 import pytest
 from prefect.server.schemas.schedules import CronSchedule
 
-from flows.config import load_store
 from flows.due import last_ended_day
 from flows.lake import Lake
+from flows.store_reading import load_store
 from tests.flows.painted import DAY, PaintedStore, walks
 
 ROOT = Path(__file__).parents[2]

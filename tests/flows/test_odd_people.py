@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from detection.detector import Detections
-from flows.config import examine_store
 from flows.occupancy import occupancy_by_crossings
+from flows.store_reading import examine_store
 from tests.flows.painted import DAY, Painted, PaintedDetector, walks
 
 VISITOR = walks(0, (2, 20, 200), (4, 160, 200), (14, 160, 200), (18, 300, 200))

@@ -18,9 +18,10 @@ import pytest
 import yaml
 
 from detection.stream_recorder import hide_password
-from flows.config import StoreConfig, StoreConfigError, load_store
+from flows.config import StoreConfig
 from flows.record import record_problems, record_store
 from flows.recordings import RecordedFile, find_camera_day
+from flows.store_reading import StoreConfigError, load_store
 from flows.stores import DEMO
 from tests.flows.live_camera import LiveCamera, pictures
 from tests.flows.prefect_server import free_port

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from flows.config import load_store
 from flows.recordings import find_camera_day
+from flows.store_reading import load_store
 from flows.stores import DEMO
 from tests.flows.clips import write_clip
 

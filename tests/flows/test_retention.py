@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 import pyarrow.parquet as pq
 import pytest
 
-from flows.config import load_store
 from flows.lake import Lake
 from flows.retention import APPEARANCE, Retention, forget, stores_with_data
+from flows.store_reading import load_store
 from tests.flows.painted import DAY, PaintedStore, walks
 
 KEPT = ("visits", "footfall", "zone_counts", "zone_quarters", "identities", "runs")

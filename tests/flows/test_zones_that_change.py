@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 import pytest
 
-from flows.config import StoreConfigError, load_store
+from flows.store_reading import StoreConfigError, load_store
 from tests.flows.painted import walks
 
 STANDS = walks(0, (0, 160, 200), (29, 160, 200))
