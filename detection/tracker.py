@@ -1,44 +1,22 @@
-"""Detections of a camera into tracks: ByteTrack (Zhang et al. 2022, arXiv:2110.06864) as ultralytics implements it.
+"""Detections of a camera into tracks, by the clock: ByteTrack (detection/byte_track.py) at any distance of frames.
 
-Looks (detection/looks.py) keep a track from passing to somebody else in the same place (detection/look_tracker.py).
+Looks (detection/looks.py) keep a track from passing to somebody else in the same place.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 
+from detection.byte_track import ByteTrack
 from detection.detector import Detections
-from detection.ultralytics_settings import import_ultralytics
 
 MICROSECONDS = 1_000_000
 HIGH_SCORE = 0.25  # first association, and new tracks
-LOW_SCORE = 0.1  # second association: detections between the two only continue tracks
 # Boxes are compared widened (buffered IoU, Yang et al. 2023, arXiv:2211.14317): at a few frames a second someone who
 # walks past leaves their own narrow box between two frames, and would have no track at all. Shares of the height.
 BUFFER_X, BUFFER_Y = 0.2, 0.1
-MATCH_COST = 0.8  # highest 1 - IoU * score of a match
-
-
-class _Boxes:
-    """Detections of a frame in the form that ultralytics' trackers take apart."""
-
-    def __init__(self, found: Detections) -> None:
-        self.xyxy = found.boxes
-        self.conf = found.scores
-        self.cls = np.zeros(len(found), np.float32)
-        sides = found.boxes[:, 2:] - found.boxes[:, :2]
-        self.xywh = np.concatenate([found.boxes[:, :2] + sides / 2, sides], axis=1)
-
-    def __len__(self) -> int:
-        return len(self.conf)
-
-    def __getitem__(self, rows: np.ndarray) -> _Boxes:
-        return _Boxes(Detections(self.xyxy[rows], self.conf[rows]))
 
 
 def track(
@@ -85,7 +63,7 @@ def track(
             f"a patience of {patience_s} s does not cover one missed frame at {fps} frames/s, so one missed detection"
             " would make a new person; raise the patience or the frame rate"
         )
-    camera = _Camera(fps, patience_s, new_track_score)
+    camera = _Camera(fps, patience_s, new_track_score, by_looks=looks is not None)
     per_frame = [None] * len(detections) if looks is None else looks
     numbers = [
         camera.step(int(time_us), found, seen)
@@ -95,59 +73,32 @@ def track(
 
 
 class _Camera:
-    """ByteTrack by the clock: its own patience, which counts calls, is set out of reach and tracks end by time."""
+    """ByteTrack by the clock: tracks end by time, and move on where frames are missing."""
 
-    def __init__(self, fps: float, patience_s: float, new_track_score: float) -> None:
-        import_ultralytics()
-        from detection.look_tracker import LookTracker
-
-        options = SimpleNamespace(
-            track_high_thresh=new_track_score,
-            track_low_thresh=LOW_SCORE,
-            new_track_thresh=new_track_score,
-            track_buffer=sys.maxsize,
-            match_thresh=MATCH_COST,
-            fuse_score=True,
-        )
-        self._tracker: Any = LookTracker(options)
-        # In its first frame BYTETracker confirms every box at once; an empty frame before makes all frames alike.
-        self._tracker.update(_Boxes(Detections.none()))
+    def __init__(self, fps: float, patience_s: float, new_track_score: float, *, by_looks: bool) -> None:
+        self._tracker = ByteTrack(new_track_score, by_looks=by_looks)
         self._interval_us = MICROSECONDS / fps
         self._longest_us = patience_s * MICROSECONDS + 1.5 * self._interval_us  # half a frame for uneven sampling
-        self._last_us: int | None = None
-        self._seen_us: dict[int, int] = {}
+        self._last_us = 0
         self.confirmed: set[int] = set()
 
     def step(self, time_us: int, found: Detections, looks: np.ndarray | None) -> np.ndarray:
-        """Library's track number of each detection of the next frame, -1 where it has none."""
-        self._end_stale(time_us)
+        """ByteTrack's number of each detection of the next frame, -1 where it has none."""
+        self._tracker.keep(self._tracker.tracks.last >= time_us - self._longest_us)
         self._predict_missing_frames(time_us)
         self._last_us = time_us
-        self._tracker.update(_Boxes(_widened(found)), feats=looks)
+        self._tracker.update(time_us, _widened(found), looks)
+        tracks = self._tracker.tracks
         numbers = np.full(len(found), -1, np.int64)
-        for one in self._tracker.tracked_stracks:
-            if one.frame_id == self._tracker.frame_id:
-                numbers[int(one.idx)] = one.track_id
-                self._seen_us[one.track_id] = time_us
-                if one.is_activated:
-                    self.confirmed.add(one.track_id)
+        numbers[tracks.row[~tracks.lost]] = tracks.number[~tracks.lost]
+        self.confirmed.update(tracks.number[tracks.confirmed].tolist())
         return numbers
 
-    def _end_stale(self, time_us: int) -> None:
-        oldest_us = time_us - self._longest_us
-        self._seen_us = {number: seen_us for number, seen_us in self._seen_us.items() if seen_us >= oldest_us}
-        for pool in ("tracked_stracks", "lost_stracks"):
-            alive = [one for one in getattr(self._tracker, pool) if one.track_id in self._seen_us]
-            setattr(self._tracker, pool, alive)
-
     def _predict_missing_frames(self, time_us: int) -> None:
-        if self._last_us is None:
-            return
-        missing = round((time_us - self._last_us) / self._interval_us) - 1
-        moving = [one for one in self._tracker.tracked_stracks if one.is_activated] + self._tracker.lost_stracks
-        if moving:  # none is left after a gap longer than the patience, so this is a few steps at most
+        if len(self._tracker.tracks):  # none is left after a gap longer than the patience, so these are a few steps
+            missing = round((time_us - self._last_us) / self._interval_us) - 1
             for _ in range(missing):
-                self._tracker.multi_predict(moving)
+                self._tracker.predict()
 
 
 def _widened(found: Detections) -> Detections:

@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
+from detection.byte_track import CONFIRMING_COST, FIRST_COST, LOW_SCORE, UNSURE_COST, assign
 from detection.detector import Detections
 from detection.looks import SIZE
-from detection.tracker import track
+from detection.tracker import BUFFER_X, BUFFER_Y, track
 
 NOBODY = Detections.none()
 
@@ -127,3 +132,86 @@ def test_two_people_who_pass_each_other_keep_their_numbers_by_their_looks():
 def test_looks_of_other_detections_are_refused():
     with pytest.raises(ValueError, match="looks must be given for every detection"):
         track(times(1), [people(100)], fps=10, looks=[looks(1, 2)])
+
+
+def crowd(frames: int, size: int = 12) -> list[Detections]:
+    """People who wander about, close to each other, found with jitter, weakly, or not at all; and false boxes."""
+    random = np.random.default_rng(5)
+    place, step = random.uniform(100, 700, (size, 2)), random.uniform(-12, 12, (size, 2))
+    seen = []
+    for _ in range(frames):
+        place += step
+        step = np.where((place < 50) | (place > 800), -step, step)
+        height = 140 + 0.1 * place[:, 1]
+        corner = np.column_stack([place, place[:, 0] + 0.4 * height, place[:, 1] + height])
+        boxes = corner + random.normal(0, 3, corner.shape)
+        scores = random.choice([0.9, 0.7, 0.3, 0.2, 0.12], size, p=[0.4, 0.3, 0.1, 0.1, 0.1])
+        found = random.random(size) > 0.12
+        false = random.uniform(0, 700, (random.integers(0, 3), 2))
+        boxes = np.concatenate([boxes[found], np.column_stack([false, false + np.array([50, 150])])])
+        scores = np.concatenate([scores[found], random.uniform(0.1, 0.6, len(false))])
+        best_first = np.argsort(-scores)
+        seen.append(Detections(boxes[best_first].astype(np.float32), scores[best_first].astype(np.float32)))
+    return seen
+
+
+class Boxes:
+    """Detections as ultralytics' trackers want them."""
+
+    def __init__(self, boxes: np.ndarray, scores: np.ndarray) -> None:
+        self.xyxy, self.conf, self.cls = boxes, scores, np.zeros(len(scores))
+        sides = boxes[:, 2:] - boxes[:, :2]
+        self.xywh = np.concatenate([boxes[:, :2] + sides / 2, sides], axis=1)
+
+    def __len__(self) -> int:
+        return len(self.conf)
+
+    def __getitem__(self, rows: np.ndarray) -> Boxes:
+        return Boxes(self.xyxy[rows], self.conf[rows])
+
+
+def test_tracks_of_boxes_are_those_of_ultralytics_byte_track():
+    from detection.ultralytics_settings import import_ultralytics
+
+    import_ultralytics()
+    from ultralytics.trackers.byte_tracker import BYTETracker
+
+    detections = crowd(200)
+    theirs = BYTETracker(
+        SimpleNamespace(track_high_thresh=0.25, track_low_thresh=LOW_SCORE, new_track_thresh=0.25, track_buffer=20,
+                        match_thresh=FIRST_COST, fuse_score=True)
+    )  # fmt: skip
+    theirs.update(Boxes(*vars(NOBODY).values()))  # in its first frame it confirms every box at once
+    ours, pairs = track(times(200), detections, fps=10, patience_s=2.0), set()
+    for own, found in zip(ours, detections, strict=True):
+        height = found.boxes[:, 3:] - found.boxes[:, 1:2]
+        widened = found.boxes + height * np.array([-BUFFER_X, -BUFFER_Y, BUFFER_X, BUFFER_Y], np.float32)
+        rows = theirs.update(Boxes(widened, found.scores))
+        pairs |= {(int(row[4]), int(own[int(row[7])])) for row in rows}
+    confirmed = {number for frame in ours for number in frame.tolist() if number > 0}
+    assert len(pairs) == len(confirmed) == len({one for one, _ in pairs}) == len({one for _, one in pairs}) > 12
+    assert (UNSURE_COST, CONFIRMING_COST) == (0.5, 0.7), "constants in ultralytics' code, which has no setting for them"
+
+
+def test_the_cheapest_matches_are_chosen_and_none_that_is_too_dear():
+    costs = np.array([[0.1, 0.2], [0.2, 0.9]])
+    rows, columns = assign(costs, 0.8)
+    assert list(zip(rows.tolist(), columns.tolist(), strict=True)) == [(0, 1), (1, 0)]
+    rows, columns = assign(costs, 0.15)
+    assert (rows.tolist(), columns.tolist()) == ([0], [0])
+    assert len(assign(np.zeros((0, 3)), 0.8)[0]) == 0
+
+
+def test_tracking_loads_neither_torch_nor_ultralytics():
+    """Seconds at the start of each process and most of its memory."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import sys, numpy as np; from detection.detector import Detections; from detection.tracker import track;"
+            "import flows.store_day; track(np.array([0, 1]), [Detections.none()] * 2, fps=5);"
+            "sys.exit(bool({'torch', 'ultralytics'} & set(sys.modules)))",
+        ],
+        timeout=120,
+    )
+    assert done.returncode == 0
