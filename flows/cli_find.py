@@ -13,7 +13,6 @@ import typer
 from flows.cli_options import LakeOption, StoresOption, day_of, out
 
 if TYPE_CHECKING:
-    import numpy as np
 
     from flows.config import StoreConfig
     from flows.find import Candidate, Query
@@ -31,6 +30,8 @@ ImageOption = Annotated[
 UpperOption = Annotated[str | None, typer.Option("--upper", help="colour above the waist: red, dark clothes are black")]
 LowerOption = Annotated[str | None, typer.Option("--lower", help="colour below the waist")]
 AgeOption = Annotated[str | None, typer.Option("--age", help="child or adult, by height")]
+CropsOption = Annotated[Path | None, typer.Option("--crops", help="folder to write pictures of the people to")]
+HeadsOption = Annotated[bool, typer.Option("--show-heads", help="do not blur heads; audited")]
 
 
 @find_commands.command()
@@ -52,8 +53,8 @@ def find(
     reject: Annotated[list[str], typer.Option("--reject", metavar="SIGHTING", help="this is not")] = [],  # noqa: B006
     newest: Annotated[bool, typer.Option("--newest", help="of the likeliest, the last seen first")] = False,
     count: Annotated[int, typer.Option("--count", min=1, max=200)] = 10,
-    crops: Annotated[Path | None, typer.Option("--crops", help="folder to write the candidates' pictures to")] = None,
-    show_heads: Annotated[bool, typer.Option("--show-heads", help="do not blur heads; audited")] = False,
+    crops: CropsOption = None,
+    show_heads: HeadsOption = False,
     lake: LakeOption = None,
     stores: StoresOption = None,
     json_output: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
@@ -92,10 +93,13 @@ def find_live_command(
     age: AgeOption = None,
     minutes: Annotated[float, typer.Option(help="how long to watch", min=0)] = 60,
     look_back: Annotated[float, typer.Option(help="also look through so many minutes before now", min=0)] = 30,
+    crops: CropsOption = None,
+    show_heads: HeadsOption = False,
     lake: LakeOption = None,
     stores: StoresOption = None,
 ) -> None:
     """Watch the segments that are being recorded and report the person when they come by."""
+    from flows.crop_files import write_crop
     from flows.find_live import LiveSearch
     from flows.person_search import PersonSearch
     from flows.plan import default_lake
@@ -103,8 +107,13 @@ def find_live_command(
 
     search = PersonSearch(find_store(store, stores), lake or default_lake(), f"os:{getpass.getuser()}", reason, [])
     query = _query(search, image, None, upper, lower, age)
+    if show_heads:
+        search.show_heads()
     for match in LiveSearch(search, query, look_back_s=look_back * 60).watch(minutes * 60):
         out.print(str(match), soft_wrap=True, markup=False)
+        if crops is not None:
+            (crop,) = search.crops_of([match.shot])
+            out.print(f"  {write_crop(crop, crops, f'{match.end:%H-%M-%S}', match.candidate.name)}", soft_wrap=True)
 
 
 @find_commands.command("find-log")
@@ -185,16 +194,13 @@ def _time_us(config: StoreConfig, text: str) -> int:
 
 
 def _write_crops(search: PersonSearch, found: list[Candidate], folder: Path) -> None:
-    import cv2
+    from flows.crop_files import write_crop
 
-    folder.mkdir(parents=True, exist_ok=True)
     names = [candidate.name for candidate in found]
     for number, (name, crop) in enumerate(zip(names, search.crops(names), strict=True), start=1):
+        said = write_crop(crop, folder, f"{number:03}", name)
         if isinstance(crop, str):
-            out.print(f"{name}: {crop}", soft_wrap=True, markup=False)
-            continue
-        picture: np.ndarray = crop[:, :, ::-1]
-        cv2.imwrite(str(folder / f"{number:03}_{name.day}_{name.camera}_{name.track_id}.png"), picture)
+            out.print(f"{name}: {said}", soft_wrap=True, markup=False)
 
 
 def _print(search: PersonSearch, query: Query, found: list[Candidate], as_json: bool) -> None:

@@ -13,6 +13,7 @@ from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
 
 from detection.isolated import decode_picture
+from flows.crop_files import write_crop
 from flows.find import Query, described
 from flows.find_live import LiveSearch
 from flows.person_search import PersonSearch
@@ -30,6 +31,7 @@ def find_live(
     age: str | None = None,
     minutes: float = 60.0,
     look_back_minutes: float = 30.0,
+    crops: str | None = None,
     lake: str | None = None,
     stores: str | None = None,
 ) -> list[str]:
@@ -43,6 +45,7 @@ def find_live(
         age: child or adult.
         minutes: how long to watch.
         look_back_minutes: segments that ended within so many minutes before are looked through first.
+        crops: folder on the worker to write each match's picture to, heads blurred; whoever names it empties it.
         lake: lake folder or URL; None: AISLEFLOW_LAKE, else ./lake.
         stores: folder with ID/store.yaml; None: AISLEFLOW_STORES, else the bundled demo.
     """
@@ -52,8 +55,12 @@ def find_live(
     query = replace(query, **described(upper, lower, age))
     matches = []
     for match in LiveSearch(search, query, look_back_s=look_back_minutes * 60).watch(minutes * 60):
-        logger.warning("%s", match)
-        matches.append(str(match))
+        told = str(match)
+        if crops is not None:
+            (crop,) = search.crops_of([match.shot])
+            told += f"; {write_crop(crop, Path(crops), f'{match.end:%H-%M-%S}', match.candidate.name)}"
+        logger.warning("%s", told)
+        matches.append(told)
         create_table_artifact(
             key=f"find-live-{store.lower().replace('_', '-')}",
             table=[{"match": text} for text in matches],

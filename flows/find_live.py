@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -21,12 +21,14 @@ from flows.config import Camera
 from flows.day_secrets import make_secret
 from flows.day_tables import same_person_odds
 from flows.find import Candidate, Filters, Query, search
+from flows.person_crops import Shot, best_sample, shot
 from flows.person_search import PersonSearch
 from flows.places import SECOND_US
 from flows.plan import chunk_folder
 from flows.recordings import CameraDay, RecordedFile, RecordingLost, find_camera_day
 from flows.search_days import SearchDay
 from flows.sightings import zone_at
+from flows.tracklet_positions import BOXES
 from reid.person_index import index_of
 
 SETTLED_S = 5.0
@@ -38,7 +40,8 @@ EVEN_ODDS = 0.0
 @dataclass(frozen=True)
 class LiveMatch:
     """Somebody in a new segment who is more likely the one than not: when (the track's end also by the store's clock),
-    where (floor metres and zone at the end of the track, None where not known), and the candidate's evidence."""
+    where (floor metres and zone at the end of the track, None where not known), the candidate's evidence, and what
+    `PersonSearch.crops_of` cuts a picture from."""
 
     camera: str
     start_us: int
@@ -48,6 +51,7 @@ class LiveMatch:
     y_m: float | None
     zone: str | None
     candidate: Candidate
+    shot: Shot = field(compare=False)
 
     def __str__(self) -> str:
         place = self.zone or ("the floor" if self.x_m is not None else "no floor place known")
@@ -125,17 +129,32 @@ class LiveSearch:
             return []
         odds = same_person_odds(embedder, config)
         candidates = search([seen], self._query, Filters(), calibration=odds, count=len(seen.tracklets))
-        return [self._match(one, tracks) for one in candidates if one.odds > EVEN_ODDS]
+        positions = positions_of(tracks)
+        return [self._match(one, camera, tracks, positions) for one in candidates if one.odds > EVEN_ODDS]
 
-    def _match(self, one: Candidate, tracks: CameraTracks) -> LiveMatch:
+    def _match(self, one: Candidate, camera: Camera, tracks: CameraTracks, positions: pd.DataFrame) -> LiveMatch:
         config = self._person.config
         end = datetime.fromtimestamp(one.end_us / SECOND_US, config.zone_info)
-        when = (one.name.camera, one.start_us, one.end_us, end)
-        last = np.flatnonzero(tracks.track_id == one.name.track_id)[-1]
-        x, y = tracks.xy[last] if tracks.calibrated else (np.nan, np.nan)
-        if not (np.isfinite(x) and np.isfinite(y)):
-            return LiveMatch(*when, None, None, None, one)
-        return LiveMatch(*when, float(x), float(y), zone_at(config, float(x), float(y)), one)
+        own = tracks.track_id == one.name.track_id
+        x, y = tracks.xy[np.flatnonzero(own)[-1]] if tracks.calibrated else (np.nan, np.nan)
+        known = bool(np.isfinite(x) and np.isfinite(y))
+        return LiveMatch(
+            camera=one.name.camera,
+            start_us=one.start_us,
+            end_us=one.end_us,
+            end=end,
+            x_m=float(x) if known else None,
+            y_m=float(y) if known else None,
+            zone=zone_at(config, float(x), float(y)) if known else None,
+            candidate=one,
+            shot=shot(one.name, best_sample(positions[own], camera.image_size), positions),
+        )
+
+
+def positions_of(tracks: CameraTracks) -> pd.DataFrame:
+    """Where a camera's tracks were, a row a sample: track_id, time_us, x1 y1 x2 y2, score."""
+    boxes = dict(zip(BOXES, tracks.boxes.T.astype(float), strict=True))
+    return pd.DataFrame({"track_id": tracks.track_id, "time_us": tracks.time_us, **boxes, "score": tracks.score})
 
 
 def live_day(store: str, day: date, tracks: CameraTracks, secret: bytes) -> SearchDay:

@@ -3,96 +3,123 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 
 from detection.crops import box_iou, cut_out
+from detection.detector import DetectorError, DetectorNotFound
 from detection.heads import blur_heads
-from detection.isolated import IsolatedReader
+from detection.isolated import first_frames
 from detection.video import Recording
+from flows.ahead import ahead
 from flows.chunks import detector_of
 from flows.config import Camera, StoreConfig
 from flows.find import TrackletName
 from flows.lake import Lake
-from flows.lake_layout import final_path
-from flows.places import SECOND_US, microseconds
-from flows.recordings import find_camera_day
+from flows.places import SECOND_US
+from flows.recordings import RecordedFile, find_camera_day
+from flows.tracklet_positions import BOXES, NoPicture, around, near, tracks_of
 
-AROUND_US = SECOND_US
 BORDER_PX = 4.0
 CROP_MARGIN = 0.08
 SAME_BOX_IOU = 0.5
-BOXES = ["x1", "y1", "x2", "y2"]
+NAMED_WITHIN_US = 600 * SECOND_US
+"""How far around a moment recordings are opened: more than one, for a name in the hour that comes twice means two."""
+PICTURES_AHEAD = 2
+
+Picture = tuple[np.ndarray, np.ndarray]
+"""A frame, uint8 RGB (H, W, 3), heads and all, and the factors (4,) from the lake's boxes to its pixels."""
 
 
-class NoPicture(ValueError):
-    """There is no picture of a tracklet (any more); the message says why."""
+@dataclass(frozen=True)
+class Shot:
+    """What a tracklet's picture is cut from: its camera's picture at a moment in UTC microseconds, the person's box
+    (4,) and those of others around then (N, 4), xyxy in pixels of the camera's `image_size`."""
+
+    name: TrackletName
+    time_us: int
+    box: np.ndarray
+    others: np.ndarray
 
 
-def tracks_of(lake: Lake, store: str, names: Sequence[TrackletName]) -> pd.DataFrame:
-    """Rows of `positions` of some tracklets, with `day` and `time_us`, in order of time. Only their parts are read.
-
-    Raises NoPicture where the day's positions were deleted.
-    """
-    parts = []
+def shots_of(lake: Lake, config: StoreConfig, names: Sequence[TrackletName]) -> list[Shot | NoPicture]:
+    """The moment in which each tracklet shows best, or why there is none. A day's positions are read twice, however
+    many tracklets there are."""
+    found: dict[TrackletName, Shot | NoPicture] = {}
     for day in sorted({name.day for name in names}):
-        own = [name for name in names if name.day == day]
-        wanted = [[("camera", "=", name.camera), ("track_id", "=", name.track_id)] for name in own]
+        own = [name for name in dict.fromkeys(names) if name.day == day]
         try:
-            with lake.files.open(final_path("positions", store, day.isoformat())) as file:
-                rows = pq.read_table(file, filters=wanted).to_pandas()
-        except FileNotFoundError:
-            raise NoPicture(
-                f"the single positions of {store} {day} were deleted, as privacy.positions_days says"
-            ) from None
-        parts.append(rows.assign(day=day, time_us=microseconds(rows["time"])))
-    return pd.concat(parts).sort_values("time_us", ignore_index=True) if parts else pd.DataFrame()
-
-
-def people_at(lake: Lake, config: StoreConfig, camera: Camera, time_us: int) -> pd.DataFrame:
-    """Whom a camera saw at a moment, in UTC microseconds: rows of `positions` of its nearest sample within half a
-    second, with `day` and `time_us`. No rows where there was nobody, or the day is not in the lake."""
-    for entry in lake.days([config.id]):
-        start, end = config.day_window(entry.date)
-        if not start <= time_us < end:
+            tracks = tracks_of(lake, config.id, own)
+        except NoPicture as error:
+            found |= dict.fromkeys(own, error)
             continue
-        rows = _near(lake, config, camera, entry.date, time_us, SECOND_US // 2).assign(day=entry.date)
-        off = (rows["time_us"] - time_us).abs()
-        return rows[off == off.min()].reset_index(drop=True)
-    return pd.DataFrame()
+        best: dict[TrackletName, pd.Series] = {}
+        for name in own:
+            track = tracks[(tracks["camera"] == name.camera) & (tracks["track_id"] == name.track_id)]
+            if track.empty:
+                found[name] = NoPicture(f"{name}: the lake has no positions of it")
+            else:
+                best[name] = best_sample(track, camera_of(config, name.camera).image_size)
+        if best:
+            moments = [(name.camera, int(row["time_us"])) for name, row in best.items()]
+            rows = near(lake, config.id, day, moments)
+            found |= {name: shot(name, row, rows[rows["camera"] == name.camera]) for name, row in best.items()}
+    return [found[name] for name in names]
 
 
-def people_around(lake: Lake, config: StoreConfig, camera: Camera, day: date, time_us: int) -> pd.DataFrame:
-    """Where people were by what a camera saw around a moment of a day, in UTC microseconds: track_id, x1 y1 x2 y2, a
-    row a track. A person whom the detector missed in that very picture was found a moment before or after it.
+def shot(name: TrackletName, best: pd.Series, rows: pd.DataFrame) -> Shot:
+    """The shot of one sample of a tracklet; `rows`: its camera's positions around then."""
+    time_us = int(best["time_us"])
+    tracked = around(rows, time_us)
+    others = tracked.loc[tracked["track_id"] != name.track_id, BOXES]
+    return Shot(name, time_us, best[BOXES].to_numpy(float), others.to_numpy(float))
 
-    A track without a box at the moment itself has the one between those before and after it, or the nearest of them,
-    within `AROUND_US`. No rows where the day's positions are not in the lake (any more).
+
+def best_sample(track: pd.DataFrame, image_size: tuple[int, int] | None) -> pd.Series:
+    """The row in which the person shows best: large, whole, and surely a person."""
+    height = (track["y2"] - track["y1"]).to_numpy()
+    value = np.sqrt(height) * track["score"].to_numpy()
+    width, tall = image_size or (np.inf, np.inf)
+    cut = (track["x1"] < BORDER_PX) | (track["y1"] < BORDER_PX)
+    cut |= (track["x2"] > width - BORDER_PX) | (track["y2"] > tall - BORDER_PX)
+    return track.iloc[int(np.argmax(np.where(cut, value / 2, value)))]
+
+
+def cut_crops(
+    config: StoreConfig, folder: Path, shots: Sequence[Shot | NoPicture], *, show_heads: bool = False
+) -> list[np.ndarray | str]:
+    """Pictures of shots, uint8 RGB, cut from their recordings, heads blurred; or why there is none.
+
+    Args:
+        folder: where store.yaml lies.
+        show_heads: leave the heads of these people as they are; all others' are blurred.
     """
+    known = [one for one in shots if isinstance(one, Shot)]
+    moments = [(camera_of(config, one.name.camera), one.name.day, one.time_us) for one in known]
+    pictures = ahead(pictures_at(config, folder, moments), PICTURES_AHEAD)
+    return [
+        _crop(config, one, next(pictures), show_heads) if isinstance(one, Shot) else str(one)
+        for one in shots
+    ]  # fmt: skip
+
+
+def _crop(config: StoreConfig, one: Shot, picture: Picture | NoPicture, show_head: bool) -> np.ndarray | str:
+    if isinstance(picture, NoPicture):
+        return str(picture)
+    frame, scale = picture
+    own, tracked = one.box[None] * scale, one.others * scale
     try:
-        rows = _near(lake, config, camera, day, time_us, AROUND_US).sort_values("time_us")
-    except FileNotFoundError:
-        return pd.DataFrame(columns=["track_id", *BOXES])
-    found = [
-        [track, *(np.interp(time_us, own["time_us"], own[side]) for side in BOXES)]
-        for track, own in rows.groupby("track_id")
-    ]
-    return pd.DataFrame(found, columns=["track_id", *BOXES])
-
-
-def _near(lake: Lake, config: StoreConfig, camera: Camera, day: date, time_us: int, reach_us: int) -> pd.DataFrame:
-    """Rows of a day's `positions` of a camera, up to `reach_us` from a moment, with `time_us`. Raises
-    FileNotFoundError where the lake hasn't got the day's positions (any more)."""
-    low, high = pd.to_datetime([time_us - reach_us, time_us + reach_us], unit="us", utc=True)
-    wanted = [("camera", "=", camera.id), ("time", ">=", low), ("time", "<=", high)]
-    with lake.files.open(final_path("positions", config.id, day.isoformat())) as file:
-        rows = pq.read_table(file, filters=wanted).to_pandas()
-    return rows.assign(time_us=microseconds(rows["time"]))
+        others = np.concatenate([people_in(config, frame), tracked])
+    except (DetectorNotFound, DetectorError) as error:
+        return f"no picture without a detector that finds the heads to blur: {error}"
+    others = others[box_iou(own, others)[0] < SAME_BOX_IOU]
+    hidden = others if show_head else np.concatenate([own, others])
+    return cut_out(blur_heads(frame, hidden), own[0], CROP_MARGIN)
 
 
 def people_in(config: StoreConfig, picture: np.ndarray) -> np.ndarray:
@@ -107,85 +134,44 @@ def people_in(config: StoreConfig, picture: np.ndarray) -> np.ndarray:
 _detecting = threading.Lock()
 
 
-def person_at(people: pd.DataFrame, point: tuple[float, float]) -> TrackletName | None:
-    """The person of `people_at` on whose box a pixel lies, the smallest box where several do; None where none does."""
-    if people.empty:
-        return None
-    x, y = point
-    hit = people[(people["x1"] <= x) & (x <= people["x2"]) & (people["y1"] <= y) & (y <= people["y2"])]
-    if hit.empty:
-        return None
-    best = hit.iloc[int(((hit["x2"] - hit["x1"]) * (hit["y2"] - hit["y1"])).to_numpy().argmin())]
-    return TrackletName(best["day"], str(best["camera"]), int(best["track_id"]))
-
-
-def crop_of(
-    config: StoreConfig,
-    folder: Path,
-    name: TrackletName,
-    track: pd.DataFrame,
-    lake: Lake,
-    *,
-    show_head: bool = False,
-) -> np.ndarray:
-    """The best picture of a tracklet, uint8 RGB, cut from its recording, heads blurred.
-
-    Args:
-        folder: where store.yaml lies.
-        track: the tracklet's rows of `tracks_of`.
-        lake: knows who else was there, a moment before and after.
-        show_head: leave the head of this one person as it is.
-
-    Raises NoPicture where the recording is gone or can't be read there.
-    """
-    camera = camera_of(config, name.camera)
-    best = best_sample(track, camera.image_size)
-    time_us = int(best["time_us"])
-    frame, scale = picture_at(config, folder, camera, name.day, time_us)
-    own = best[BOXES].to_numpy(float)[None] * scale
-    tracked = people_around(lake, config, camera, name.day, time_us)
-    tracked = tracked.loc[tracked["track_id"] != name.track_id, BOXES].to_numpy(float) * scale
-    others = np.concatenate([people_in(config, frame), tracked])
-    others = others[box_iou(own, others)[0] < SAME_BOX_IOU]
-    hidden = others if show_head else np.concatenate([own, others])
-    return cut_out(blur_heads(frame, hidden), own[0], CROP_MARGIN)
-
-
-def best_sample(track: pd.DataFrame, image_size: tuple[int, int] | None) -> pd.Series:
-    """The row in which the person shows best: large, whole, and surely a person."""
-    height = (track["y2"] - track["y1"]).to_numpy()
-    value = np.sqrt(height) * track["score"].to_numpy()
-    width, tall = image_size or (np.inf, np.inf)
-    cut = (track["x1"] < BORDER_PX) | (track["y1"] < BORDER_PX)
-    cut |= (track["x2"] > width - BORDER_PX) | (track["y2"] > tall - BORDER_PX)
-    return track.iloc[int(np.argmax(np.where(cut, value / 2, value)))]
-
-
-def picture_at(
-    config: StoreConfig, folder: Path, camera: Camera, day: date, time_us: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """A camera's frame at a sampled time, heads and all, and the factors (4,) from the lake's boxes to its pixels.
-
-    Raises NoPicture.
-    """
-    found = find_camera_day(config, folder, camera, day)
-    files = [file for file in found.files if file.start_us <= time_us and (file.end_us or time_us + 1) > time_us]
-    if not files:
-        moment = pd.Timestamp(time_us, unit="us", tz="UTC")
-        raise NoPicture(f"{camera.id}: there is no recording (any more) of {moment:%Y-%m-%d %H:%M:%S}Z")
-    file = files[-1]
-    reader = IsolatedReader(
-        Recording(file.path, camera.id, file.start_us),
-        camera.sampling_fps,
-        from_us=time_us,
-        to_us=time_us + 1,
-        assumed_fps=config.recordings.assumed_fps,
+def pictures_at(
+    config: StoreConfig, folder: Path, moments: Sequence[tuple[Camera, date, int]]
+) -> Iterator[Picture | NoPicture]:
+    """Pictures at sampled times (camera, the store's day, UTC microseconds), or why there is none. One process decodes
+    them all."""
+    files = [_file_at(config, folder, *moment) for moment in moments]
+    frames = first_frames(
+        (
+            Recording(file.path, camera.id, file.start_us),
+            camera.sampling_fps,
+            {"from_us": time_us, "to_us": time_us + 1, "assumed_fps": config.recordings.assumed_fps},
+        )
+        for (camera, _, time_us), file in zip(moments, files, strict=True)
+        if file is not None
     )
-    frame = next(iter(reader), None)
-    if frame is None:
-        raise NoPicture(f"{camera.id}: no picture at that time: {'; '.join(reader.report.problems)}")
-    size = np.array(frame.image.shape[1::-1])
-    return frame.image, np.tile(size / np.array(camera.image_size or size, float), 2)
+    for (camera, _, time_us), file in zip(moments, files, strict=True):
+        at = f"of {pd.Timestamp(time_us, unit='us', tz='UTC'):%Y-%m-%d %H:%M:%S}Z"
+        if file is None:
+            yield NoPicture(f"{camera.id}: there is no recording (any more) {at}")
+        elif (frame := next(frames)) is None:
+            yield NoPicture(f"{camera.id}: no picture {at} can be read from {Path(file.path).name}")
+        else:
+            size = np.array(frame.image.shape[1::-1])
+            yield frame.image, np.tile(size / np.array(camera.image_size or size, float), 2)
+
+
+def picture_at(config: StoreConfig, folder: Path, camera: Camera, day: date, time_us: int) -> Picture:
+    """The picture at one sampled time. Raises NoPicture."""
+    (picture,) = pictures_at(config, folder, [(camera, day, time_us)])
+    if isinstance(picture, NoPicture):
+        raise picture
+    return picture
+
+
+def _file_at(config: StoreConfig, folder: Path, camera: Camera, day: date, time_us: int) -> RecordedFile | None:
+    around_us = time_us - NAMED_WITHIN_US, time_us + NAMED_WITHIN_US
+    files = find_camera_day(config, folder, camera, day, *around_us).files
+    return next((one for one in reversed(files) if one.start_us <= time_us < (one.end_us or time_us + 1)), None)
 
 
 def camera_of(config: StoreConfig, name: str) -> Camera:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from functools import cached_property
@@ -13,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from detection.crops import cut_out
+from detection.detector import DetectorError, DetectorNotFound
 from detection.heads import blur_heads
 from flows.chunks import embedder_of
 from flows.config import StoreConfig
@@ -20,26 +20,15 @@ from flows.day_tables import same_person_odds
 from flows.find import Candidate, Filters, Query, SearchRefused, TrackletName, allow_search, search
 from flows.find_audit import Action, AuditLog, Entry
 from flows.lake import Lake
-from flows.person_crops import (
-    BOXES,
-    NoPicture,
-    camera_of,
-    crop_of,
-    people_around,
-    people_at,
-    people_in,
-    person_at,
-    picture_at,
-    tracks_of,
-)
+from flows.person_crops import Shot, camera_of, cut_crops, people_in, picture_at, shots_of
 from flows.search_days import SearchDay, open_search_day
 from flows.sightings import LastSeen, floor_path, last_seen
 from flows.store_reading import load_store
+from flows.tracklet_positions import BOXES, NoPicture, people_around, people_at, person_at, tracks_of
 
 SHORTEST_REASON = 8
 NO_LOOKS = (0.0, 0.0)
 """For a search by words alone: no cosine is weighed, and the network need not be loaded."""
-CROPS_AT_ONCE = 3
 
 
 class PersonSearch:
@@ -118,11 +107,23 @@ class PersonSearch:
         for name in filters.cameras:
             camera_of(self.config, name)
         by_looks = query.embedding is not None or query.confirmed or query.rejected
-        odds = same_person_odds(embedder_of(self.config.reid), self.config) if by_looks else NO_LOOKS
+        odds = self._odds() if by_looks else NO_LOOKS
         found = search(self.opened, query, filters, calibration=odds, count=count, newest_first=newest_first)
         asked = "; ".join(part for part in (str(query), str(filters), " ".join(map(str, self._days))) if part)
         self._write("search", asked, [candidate.name for candidate in found])
         return found
+
+    def _odds(self) -> tuple[float, float]:
+        """The calibration of the weights. Raises ValueError for a day that was embedded by other weights: its cosines
+        with what these see would be noise that looks like an answer."""
+        embedder = embedder_of(self.config.reid)
+        for day in self.opened:
+            if day.models and embedder.sha256 not in day.models:
+                raise ValueError(
+                    f"{self.config.id} {day.day} was processed with other re-identification weights than "
+                    f"{self.config.reid.model} has now: process the day again, or describe the person instead"
+                )
+        return same_person_odds(embedder, self.config)
 
     def answer(self, query: Query, name: TrackletName, *, same_person: bool) -> Query:
         """The query after a person has looked at a candidate and said whether it is the one. Raises ValueError for a
@@ -150,16 +151,15 @@ class PersonSearch:
     def crops(self, names: Sequence[TrackletName]) -> list[np.ndarray | str]:
         """Pictures of tracklets, uint8 RGB, heads blurred until `show_heads`; or why there is none."""
         self._write("crops", shown=names)
-        with ThreadPoolExecutor(CROPS_AT_ONCE) as pool:
-            return list(pool.map(self._crop, names))
+        return self._cut(shots_of(self._lake, self.config, names))
 
-    def _crop(self, name: TrackletName) -> np.ndarray | str:
-        try:
-            track = tracks_of(self._lake, self.config.id, [name])
-            show = self._shows_heads
-            return crop_of(self.config, self.folder, name, track, self._lake, show_head=show)
-        except NoPicture as error:
-            return str(error)
+    def crops_of(self, shots: Sequence[Shot]) -> list[np.ndarray | str]:
+        """The same of people who are not in the lake yet (`flows.find_live`)."""
+        self._write("crops", shown=[shot.name for shot in shots])
+        return self._cut(shots)
+
+    def _cut(self, shots: Sequence[Shot | NoPicture]) -> list[np.ndarray | str]:
+        return cut_crops(self.config, self.folder, shots, show_heads=self._shows_heads)
 
     def frame(self, camera: str, time_us: int) -> tuple[np.ndarray, pd.DataFrame]:
         """A camera's picture, uint8 RGB, all heads blurred, and the people in it: `person_crops.people_at`, boxes in
@@ -176,7 +176,11 @@ class PersonSearch:
         boxes = people[BOXES].to_numpy(float) * scale
         people[BOXES] = boxes
         around = people_around(self._lake, self.config, seen_by, day, sampled_us)[BOXES].to_numpy(float) * scale
-        return blur_heads(frame, np.concatenate([boxes, around, people_in(self.config, frame)])), people
+        try:
+            found = people_in(self.config, frame)
+        except (DetectorNotFound, DetectorError) as error:
+            raise NoPicture(f"no picture without a detector that finds the heads to blur: {error}") from None
+        return blur_heads(frame, np.concatenate([boxes, around, found])), people
 
     def places(self, names: Sequence[TrackletName]) -> pd.DataFrame:
         """Where tracklets were: rows of `positions`, in order of time."""

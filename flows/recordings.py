@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -49,19 +49,26 @@ class CameraDay:
 
 
 def find_camera_day(
-    config: StoreConfig, folder: Path, camera: Camera, day: date, from_us: int | None = None
+    config: StoreConfig,
+    folder: Path,
+    camera: Camera,
+    day: date,
+    from_us: int | None = None,
+    to_us: int | None = None,
 ) -> CameraDay:
     """Find a camera's recordings that touch the store's local day.
 
     `folder` is where store.yaml lies. Files named for the day before are looked at too: one may run past midnight.
-    `from_us`: those that another one follows before then, by their names, are over and not opened.
+    `from_us`: those that another one follows before then, by their names, are over and not opened. `to_us`: nor are
+    those that begin after then.
     """
     template = _resolved(config.recordings.path.replace("{camera}", camera.id), folder)
     clock = ZoneInfo(config.recordings.clock or config.timezone)
     window = config.day_window(day)
     files, problems = [], []
     candidates = _candidates(template, day)
-    for path in candidates if from_us is None else _still_running(candidates, template, clock, from_us):
+    paths = list(candidates) if from_us is None else _still_running(candidates, template, clock, from_us)
+    for path in paths if to_us is None else _begun(paths, template, clock, to_us):
         try:
             file = _describe(path, candidates[path], template, camera.id, clock)
         except (VideoError, OSError, ValueError) as error:
@@ -224,6 +231,12 @@ def _still_running(paths: Mapping[str, str], template: str, clock: ZoneInfo, mom
     starts = {path: _start_from_name(path, template, clock, fold=1) for path in paths}
     begun = max((start for start in starts.values() if start is not None and start <= moment_us), default=None)
     return [path for path, start in starts.items() if start is None or begun is None or start >= begun]
+
+
+def _begun(paths: Iterable[str], template: str, clock: ZoneInfo, moment_us: int) -> list[str]:
+    """Paths of recordings that began by a moment, or whose name does not say when."""
+    starts = {path: _start_from_name(path, template, clock) for path in paths}
+    return [path for path, start in starts.items() if start is None or start <= moment_us]
 
 
 @lru_cache(maxsize=100_000)

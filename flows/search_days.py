@@ -37,7 +37,8 @@ class SearchDay:
 
     `tracklets`: camera, track_id, start_us, end_us, quality, height_m, height_sigma_m, person_id (0: nobody's), a row a
     tracklet that has an embedding; `colours` (N, 2, 11) beside it, NaN where not measured; `index` has the same
-    rows, and `read_embeddings` gives them (N, D) as they are stored.
+    rows, and `read_embeddings` gives them (N, D) as they are stored. `models`: sha256 of the models that the day was
+    processed with; none where that is not known.
     """
 
     store: str
@@ -47,6 +48,7 @@ class SearchDay:
     index: PersonIndex
     secret: bytes
     read_embeddings: Callable[[], np.ndarray]
+    models: frozenset[str] = frozenset()
 
     @cached_property
     def columns(self) -> dict[str, np.ndarray]:
@@ -78,7 +80,7 @@ class SearchDay:
 
 def open_search_day(lake: Lake, config: StoreConfig, day: date) -> SearchDay:
     """Open a store-day for search. Raises LakeError where the lake hasn't got it, SecretMissing without its secret."""
-    tables = lake.read_day(config.id, day, ["tracklets", "identities"])
+    tables = lake.read_day(config.id, day, ["tracklets", "identities", "runs"])
     table = _searchable(tables["tracklets"])
     secret = day_secret(config, day)
     keys = set(table["embedding_key"].to_pylist())
@@ -105,7 +107,8 @@ def open_search_day(lake: Lake, config: StoreConfig, day: date) -> SearchDay:
         stored = lake.read_day(config.id, day, ["tracklets"], ["quality", "embedding"])["tracklets"]
         return _embeddings(_searchable(stored))
 
-    return SearchDay(config.id, day, rows, _colours(table), index, secret.read(), read_embeddings)
+    models = frozenset(model["sha256"] for run in tables["runs"]["models"].to_pylist() for model in run or ())
+    return SearchDay(config.id, day, rows, _colours(table), index, secret.read(), read_embeddings, models)
 
 
 def index_folder(lake: str) -> Path:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from prefect.artifacts import Artifact
+from prefect.testing.utilities import prefect_test_harness
 
-from flows import find_live, recordings
-from flows.find import Query
+from flows import find_flow, find_live, recordings
+from flows.find import Query, SearchRefused
 from flows.find_audit import AuditLog
 from flows.find_live import LiveMatch, LiveSearch
 from flows.person_search import PersonSearch
@@ -137,12 +139,62 @@ def test_segments_that_were_over_are_not_opened(live: PaintedStore, monkeypatch)
 def test_the_command_watches_and_says_where(live: PaintedStore, monkeypatch, capfd: pytest.CaptureFixture[str]):
     now = datetime.now(UTC) - timedelta(seconds=30)
     record(live, [CHILD], f"{now:%H-%M-%S}", day=f"{now:%Y-%m-%d}")
-    stores = live.folder / "stores"
-    (stores / "shop").mkdir(parents=True)
-    (stores / "shop" / "videos").symlink_to(live.folder / "videos")
-    (stores / "shop" / "store.yaml").write_text(live.file.read_text())
+    stores = shelved(live)
     asked = ["find-live", "--store", "shop", "--stores", str(stores), "--lake", live.lake, "--minutes", "0"]
     assert live.command(*asked, "--reason", "", "--upper", "green") == 2
     assert "say why you search" in capfd.readouterr().err
-    assert live.command(*asked, "--reason", REASON, "--upper", "green") == 0
-    assert ", camera cam, " in capfd.readouterr().out
+    crops = live.folder / "crops"
+    assert live.command(*asked, "--reason", REASON, "--upper", "green", "--crops", str(crops)) == 0
+    said = capfd.readouterr().out
+    (file,) = crops.iterdir()
+    assert ", camera cam, " in said and str(file) in said
+    assert file.stat().st_mode & 0o077 == 0 and crops.stat().st_mode & 0o077 == 0
+    assert [row["action"] for row in AuditLog(live.lake, "shop").entries().to_pylist()][-2:] == ["match", "crops"]
+
+
+def test_a_match_has_a_picture_whose_head_is_blurred_until_it_must_be_seen(live: PaintedStore, monkeypatch):
+    """Before the day is in the lake: by the segment's own tracks, the other person's head too."""
+    beside = walks(4, (0, 70, 150), (6, 310, 150))
+    record(live, [CHILD, beside], "10-00-00")
+    monkeypatch.setattr(find_live.time, "sleep", lambda _: None)
+    person = search(live)
+    (match,) = LiveSearch(person, SOUGHT, look_back_s=1800, clock=Clock(datetime(2025, 3, 14, 10, 1))).watch(0)
+    (blurred,) = person.crops_of([match.shot])
+    person.show_heads()
+    (whole,) = person.crops_of([match.shot])
+    assert not isinstance(blurred, str) and not isinstance(whole, str) and blurred.shape == whole.shape
+    changed = np.abs(blurred.astype(int) - whole).max(axis=2)
+    height = len(changed)
+    assert changed[height // 8 : height // 5].mean() > 20, "the head"
+    assert changed[height // 2 :].max() == 0, "the clothes are seen"
+    assert len(match.shot.others) == 1, "and who else was there"
+    rows = AuditLog(live.lake, "shop").entries().to_pylist()
+    assert [row["action"] for row in rows] == ["live", "match", "crops", "heads", "crops"]
+    assert rows[2]["shown"] == [str(match.candidate.name)]
+
+
+def test_the_flow_watches_and_keeps_words_only(live: PaintedStore, monkeypatch):
+    """As a Prefect flow: its database gets parameters and matches, the picture goes where it was asked to."""
+    now = datetime.now(UTC) - timedelta(seconds=30)
+    record(live, [CHILD], f"{now:%H-%M-%S}", day=f"{now:%Y-%m-%d}")
+    stores = shelved(live)
+    asked = {"store": "shop", "upper": "green", "minutes": 0.0, "lake": live.lake, "stores": str(stores)}
+    with prefect_test_harness(server_startup_timeout=120):
+        with pytest.raises(SearchRefused, match="say why you search"):
+            find_flow.find_live(reason="", **asked)
+        told = find_flow.find_live(reason=REASON, crops=str(live.folder / "crops"), **asked)
+        kept = Artifact.get("find-live-shop")
+    (file,) = (live.folder / "crops").iterdir()
+    assert len(told) == 1 and ", camera cam, " in told[0] and told[0].endswith(str(file))
+    assert kept is not None and told[0] in kept.data and "PNG" not in kept.data
+    actions = [row["action"] for row in AuditLog(live.lake, "shop").entries().to_pylist()]
+    assert actions == ["refused", "live", "match", "crops"]
+
+
+def shelved(store: PaintedStore) -> Path:
+    """A folder of stores with this one in it."""
+    stores = store.folder / "stores"
+    (stores / "shop").mkdir(parents=True)
+    (stores / "shop" / "videos").symlink_to(store.folder / "videos")
+    (stores / "shop" / "store.yaml").write_text(store.file.read_text())
+    return stores

@@ -12,8 +12,8 @@ from detection.detector import DetectorNotFound
 from flows import camera_picture, person_crops, person_search
 from flows.find import TrackletName
 from flows.lake_layout import final_path
-from flows.person_crops import people_around
 from flows.store_reading import load_store
+from flows.tracklet_positions import people_around
 from tests.flows.painted import BACKGROUND, PaintedDetector, PaintedStore, walks
 from tests.flows.search_lake import DAY, TEN, Seen, open_search, write_day, write_store
 
@@ -35,8 +35,7 @@ def missed(tmp_path: Path, monkeypatch) -> tuple[person_search.PersonSearch, np.
     rows = rows[~second | (off > MISSED_US)]
     pq.write_table(type(table).from_pandas(rows, table.schema, preserve_index=False), path)
     picture = np.random.default_rng(1).integers(0, 255, (540, 960, 3), np.uint8)
-    monkeypatch.setattr(person_crops, "picture_at", lambda *_: (picture, np.ones(4)))
-    monkeypatch.setattr(person_search, "picture_at", lambda *_: (picture, np.ones(4)))
+    monkeypatch.setattr(person_crops, "pictures_at", lambda *asked: [(picture, np.ones(4)) for _ in asked[2]])
     for module in (person_crops, person_search):
         monkeypatch.setattr(module, "people_in", lambda *_: np.zeros((0, 4)))
     return open_search(file, lake), picture
