@@ -89,6 +89,18 @@ def yolo_picture(path: Path) -> LabelledPicture:
     return LabelledPicture.of(path.name, image[..., ::-1], corners * np.array([width, height, width, height]))
 
 
+def cut_people(picture: LabelledPicture, least_height_px: float = 64.0) -> Iterator[np.ndarray]:
+    """Crops, uint8 RGB (h, w, 3), of those of a picture who are there for sure, so tall and standing.
+
+    Whoever is not half as tall again as wide sits, or is cut off: not what re-identification is shown.
+    """
+    height, width = picture.image.shape[:2]
+    for x1, y1, x2, y2 in picture.boxes[~picture.doubtful].round().astype(int).tolist():
+        crop = picture.image[max(y1, 0) : min(y2, height), max(x1, 0) : min(x2, width)]
+        if crop.shape[0] >= max(least_height_px, 1.5 * crop.shape[1]) and crop.shape[1] >= least_height_px / 5:
+            yield np.ascontiguousarray(crop)
+
+
 def clip_frames(clip: str | Path, every_s: float) -> Iterator[tuple[str, np.ndarray]]:
     """(name, uint8 RGB picture) each `every_s` seconds of a clip."""
     clip = Path(clip)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import torch
 from ultralytics.data.augment import v8_transforms
 from ultralytics.data.dataset import YOLODataset
 from ultralytics.models.yolo.detect import DetectionTrainer
+from ultralytics.nn.tasks import DetectionModel
 
 from detection.training_data import Schedule
 
@@ -37,12 +39,44 @@ class CropDataset(YOLODataset):
         return transforms
 
 
+class HalfPrecisionModel(DetectionModel):
+    """Its layers run in bfloat16 while it learns; weights, losses and everything afterwards stay float32.
+
+    ultralytics itself trains in lower precision on GPUs only. A CPU with AVX-512 BF16 or AMX gains a third to a half.
+    """
+
+    def _predict_once(self, x: torch.Tensor, *args: Any, **settings: Any) -> Any:
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=self.training):
+            return _float32(super()._predict_once(x, *args, **settings))
+
+
+def _float32(outputs: Any) -> Any:
+    if isinstance(outputs, torch.Tensor):
+        return outputs.float() if outputs.dtype == torch.bfloat16 else outputs
+    if isinstance(outputs, dict):
+        return {name: _float32(part) for name, part in outputs.items()}
+    return type(outputs)(map(_float32, outputs)) if isinstance(outputs, (list, tuple)) else outputs
+
+
 class PersonTrainer(DetectionTrainer):
     """DetectionTrainer on CropDataset. `settings` are ultralytics' own."""
 
     def __init__(self, schedule: Schedule, settings: dict[str, Any]) -> None:
         self.schedule = schedule
         super().__init__(overrides=settings)
+
+    def _setup_train(self) -> None:
+        super()._setup_train()
+        self.model.to(memory_format=torch.channels_last)  # what convolutions on a CPU like best
+        if self.schedule.precision == "bfloat16":
+            # Of the copy that learns alone: checkpoints hold the moving average, and only ultralytics' own classes may
+            # be read from one.
+            self.model.__class__ = HalfPrecisionModel
+
+    def preprocess_batch(self, batch: dict) -> dict:
+        batch = super().preprocess_batch(batch)
+        batch["img"] = batch["img"].contiguous(memory_format=torch.channels_last)
+        return batch
 
     def build_dataset(self, img_path: Any, mode: str = "train", batch: int | None = None) -> Any:
         if mode != "train":

@@ -1,7 +1,7 @@
-"""Start weights for training from an exported OpenVINO detector, so that no pickle and no download is needed.
+"""Start weights for training from an exported detector, so that no pickle and no download is needed.
 
-An OpenVINO IR of an ultralytics YOLOv8 detector (float, FP16 or INT8) holds every convolution with its batch
-normalisation already folded in. `network_from_openvino` puts them back into a trainable one-class network:
+An OpenVINO IR or ONNX file of an ultralytics YOLOv8 detector (float, FP16 or INT8) holds every convolution with its
+batch normalisation already folded in. `network_from_openvino` (which reads both) puts them back into a trainable one-class network:
 INT8 weights are multiplied by their scales, one class row of the classification head is kept, and each batch
 normalisation gets back the mean and spread of its own input, measured on pictures, so that the network computes the
 same as before and can be trained on.
@@ -22,15 +22,17 @@ BIAS = "/bias"
 
 
 class StartWeightsError(ValueError):
-    """The file isn't an OpenVINO YOLOv8 detector that fits the network."""
+    """The file isn't a YOLOv8 detector that fits the network."""
 
 
 def openvino_xml(model: str | Path) -> Path:
-    """The one .xml of an `*_openvino_model` folder, or `model` itself. Raises FileNotFoundError."""
+    """The one .xml of an `*_openvino_model` folder, or `model` itself (.xml, .onnx). Raises FileNotFoundError."""
     path = Path(model)
     found = sorted(path.glob("*.xml")) if path.is_dir() else [path]
     if len(found) != 1 or not found[0].is_file():
-        raise FileNotFoundError(f"{path} holds no single OpenVINO .xml; name the folder of one exported model")
+        raise FileNotFoundError(
+            f"{path} holds no single OpenVINO .xml; name an .onnx, or the folder of one exported model"
+        )
     return found[0]
 
 
@@ -48,9 +50,12 @@ def read_convolutions(model: str | Path) -> dict[str, tuple[np.ndarray, np.ndarr
         names.append(_module_name(node.get_friendly_name()))
         outputs.append(node.input_value(1))
         users = [target.get_node() for target in node.output(0).get_target_inputs()]
-        if len(users) == 1 and users[0].get_type_name() == "Add":
+        added = [user.input_value(1) for user in users if user.get_type_name() == "Add"]
+        if len(added) == 1:
             names.append(names[-1] + BIAS)
-            outputs.append(users[0].input_value(1))
+            # In ONNX a bias is brought into the shape of the convolution's output, which depends on the picture.
+            shaped = added[0].get_node()
+            outputs.append(shaped.input_value(0) if shaped.get_type_name() == "Reshape" else added[0])
     if not names:
         raise StartWeightsError(f"{model} has no convolutions")
     # These outputs depend on constants only (INT8 times scale, FP16 to float ...): a graph without inputs gives them.
@@ -67,8 +72,14 @@ def _module_name(friendly: str) -> str:
     """`__module.model.0.conv/aten::_convolution/Convolution` or `/model.0/conv/Conv/...` -> `model.0.conv`."""
     if friendly.startswith("__module."):
         return friendly.removeprefix("__module.").split("/")[0]
-    parts = [part for part in friendly.strip("/").split("/") if part and not part.startswith("WithoutBiases")]
-    return ".".join(part for part in parts if part != "Conv")
+    parts: list[str] = []
+    for part in friendly.strip("/").split("/"):
+        if part == "Conv" or part.startswith("WithoutBiases"):
+            continue
+        if parts and part.startswith(parts[-1] + "."):  # ONNX names a list and its member: cv3.0/cv3.0.2
+            parts.pop()
+        parts.append(part)
+    return ".".join(parts)
 
 
 def network_from_openvino(

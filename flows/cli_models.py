@@ -73,6 +73,32 @@ def reid_explain(
     typer.echo(f"written: {target}")
 
 
+@reid.command("cut")
+def reid_cut(
+    pictures: Annotated[
+        list[Path], typer.Argument(help="folders of pictures labelled in YOLO format (images/, labels/)")
+    ],
+    target: Annotated[Path, typer.Option(help="folder for the crops, a folder in it for each of `pictures`")],
+    least_height: Annotated[float, typer.Option(help="of a person, in pixels", min=16)] = 64.0,
+) -> None:
+    """Cut the people out of labelled pictures: crops without identities, as training takes them under `unlabelled`."""
+    import cv2
+
+    from detection.labelled_pictures import cut_people, yolo_folder
+
+    for number, folder in enumerate(pictures):
+        place = folder.resolve()
+        out, count = target / f"{number:02d}_{place.parent.name if place.name == 'images' else place.name}", 0
+        out.mkdir(parents=True, exist_ok=True)
+        for picture in yolo_folder(folder):
+            for crop in cut_people(picture, least_height):
+                name = f"{Path(picture.name).stem}_{count:05d}.png"
+                if not cv2.imwrite(str(out / name), cv2.cvtColor(crop, cv2.COLOR_RGB2BGR)):
+                    raise OSError(f"cannot write {out / name}")
+                count += 1
+        typer.echo(f"{folder}: {count} crops in {out}")
+
+
 @detector.command("train")
 def detector_train(
     recipe: Annotated[Path, typer.Argument(help="YAML file, see detection/recipes")],

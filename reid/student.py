@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from reid.frozen import Top
@@ -17,5 +18,7 @@ class Student(nn.Module):
 
     def forward(self, values: Tensor, ids: Tensor, teachers: list[Tensor]) -> dict[str, Tensor]:
         features = self.top(values)
-        used = features.f if self.feature == "f" else features.f_bn
-        return self.loss(features.f, used, features.logits, ids, teachers)
+        # In half precision similarities near 1 all look the same.
+        f, f_bn, logits = (None if part is None else part.float() for part in features)
+        with torch.autocast(values.device.type, enabled=False):
+            return self.loss(f, f if self.feature == "f" else f_bn, logits, ids, teachers)

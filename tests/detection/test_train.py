@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from detection.detector import load_detector
+from detection.detector import SHIPPED_WEIGHTS, load_detector
 from detection.start_weights import StartWeightsError, network_from_openvino, read_convolutions, restore_normalisation
 from detection.synthetic_data import write_yolo
 from detection.train import train_detector
@@ -55,6 +55,16 @@ def test_trains_stops_and_goes_on(recipe, monkeypatch):
     assert train_detector(recipe, resume=True).samefile(weights) and seen == [0, 1], "finished: nothing is done again"
 
 
+def test_half_precision_learns_and_leaves_ultralytics_own_checkpoint(recipe):
+    half = recipe.schedule.model_copy(update={"precision": "bfloat16", "epochs": 1})
+    weights = train_detector(recipe.model_copy(update={"schedule": half}))
+    rows = (recipe.folder / "training" / "results.csv").read_text(encoding="utf-8").splitlines()
+    losses = [float(value) for value in rows[1].split(",")[2:5]]
+    assert len(rows) == 2 and all(0 < loss < 100 for loss in losses)
+    state = torch.load(weights, weights_only=False)["ema"]
+    assert type(state).__module__.startswith("ultralytics.")
+
+
 def test_start_weights_that_are_not_there(recipe):
     with pytest.raises(RecipeError, match="start"):
         train_detector(recipe.model_copy(update={"start": "no/such_openvino_model"}))
@@ -75,6 +85,16 @@ def test_restored_normalisation_computes_the_same():
         assert torch.allclose(network(planes), before, atol=1e-2), "the batch's own statistics now fit"
     with pytest.raises(StartWeightsError, match="no pictures"):
         restore_normalisation(network, [])
+
+
+def test_onnx_and_openvino_of_one_network_give_the_same_weights():
+    """Of the shipped detector: ONNX holds what INT8 rounds."""
+    exact = read_convolutions(SHIPPED_WEIGHTS / "aisleflow-person-n.onnx")
+    rounded = read_convolutions(SHIPPED_WEIGHTS / "aisleflow-person-n_openvino_model")
+    assert exact.keys() == rounded.keys() and "model.22.cv3.0.2" in exact and "model.2.m.0.cv1.conv" in exact
+    for name, (weight, bias) in exact.items():
+        assert np.abs(weight - rounded[name][0]).max() <= 0.02 * np.abs(weight).max(), name
+        assert (bias is None) == (rounded[name][1] is None), name
 
 
 def test_int8_weights_come_back_as_a_network_that_sees_the_same(shared):

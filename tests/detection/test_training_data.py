@@ -2,12 +2,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from detection.synthetic_data import SceneRecipe, SyntheticStoreNotFound, painted_out, render_scene, write_yolo
 from detection.training_data import PictureFolder, RecipeError, load_recipe, prepare_data, split_pictures
+from flows.cli_models import reid
 
 RECIPES = Path(__file__).parents[2] / "detection" / "recipes"
 
@@ -87,3 +90,16 @@ def test_a_rendered_scene_has_labels_on_people(shared, tmp_path):
     before = [p.stat().st_mtime_ns for p in pictures]
     render_scene(scene, shared / "synthetic_store", tmp_path)
     assert [p.stat().st_mtime_ns for p in pictures] == before, "a scene that is done is not rendered again"
+
+
+def test_people_are_cut_out_of_labelled_pictures(tmp_path):
+    """Who is too small, sits, or is cut off is left out; the crop is the person's own pixels."""
+    image = np.zeros((200, 200, 3), np.uint8)
+    image[20:120, 30:70] = (10, 20, 200)
+    boxes = np.array([[30, 20, 70, 120], [100, 20, 110, 50], [100, 60, 190, 150]], np.float32)
+    write_yolo(tmp_path, "one", image, boxes)
+    done = CliRunner().invoke(reid, ["cut", str(tmp_path / "images"), "--target", str(tmp_path / "crops")])
+    assert done.exit_code == 0, done.output
+    assert "1 crops" in done.output
+    (crop,) = (cv2.imread(str(file)) for file in (tmp_path / "crops").rglob("*.png"))
+    assert crop is not None and crop.shape == (100, 40, 3) and np.abs(crop.mean((0, 1)) - (10, 20, 200)).max() < 6
