@@ -10,18 +10,22 @@ import os
 import re
 from collections.abc import Iterator
 from datetime import date
+from functools import partial
 from typing import Any
 
 import orjson
 import pandas as pd
 import streamlit as st
 
+from dashboards.answers import Answers
 from flows.lake import Lake
 from flows.lake_layout import final_path
 
 _DAY = re.compile(r"date=\d{4}-\d\d-\d\d\.json")
 Files = tuple[tuple[str, str], ...]
 SECONDS_TO_LOOK_AGAIN = 5
+MANIFEST_BYTES = 2_300
+"""What the numbers of one take in memory, with their key."""
 
 
 def is_remote(lake: str) -> bool:
@@ -29,7 +33,7 @@ def is_remote(lake: str) -> bool:
     return "://" in lake and not lake.startswith("file://")
 
 
-@st.cache_data(ttl=SECONDS_TO_LOOK_AGAIN, show_spinner=False)
+@st.cache_resource(ttl=SECONDS_TO_LOOK_AGAIN, show_spinner=False)
 def days(lake: str) -> pd.DataFrame:
     """Every visible store-day: store, date. Empty where there is no lake yet."""
     source = Lake(lake)
@@ -47,7 +51,7 @@ def _days_of_store(lake: str, store: str, state: str) -> list[date]:
     return [day.date for day in Lake(lake).days([store])]
 
 
-@st.cache_data(ttl=SECONDS_TO_LOOK_AGAIN, show_spinner=False, max_entries=500)
+@st.cache_resource(ttl=SECONDS_TO_LOOK_AGAIN, show_spinner=False, max_entries=500)
 def files(lake: str, table: str, stores: tuple[str, ...], first: date, last: date) -> Files:
     """Address and version of a table's file for each store-day in [first, last] that has one."""
     if is_remote(lake):
@@ -65,47 +69,52 @@ def files(lake: str, table: str, stores: tuple[str, ...], first: date, last: dat
     return tuple(found)
 
 
-@st.cache_data(ttl=SECONDS_TO_LOOK_AGAIN, show_spinner=False, max_entries=200)
+@st.cache_resource(ttl=SECONDS_TO_LOOK_AGAIN, show_spinner=False, max_entries=20)
 def numbers(lake: str, stores: tuple[str, ...], first: date, last: date, role_filter: str) -> pd.DataFrame:
     """Headline numbers of each store-day in [first, last], from the manifests: store, date, the manifest's columns."""
-    source = Lake(lake)
-    parts = [_numbers_of_store(lake, one, first, last, role_filter, _state(source, one)) for one in stores]
-    known = [part for part in parts if len(part)]
-    return pd.concat(known, ignore_index=True) if known else pd.DataFrame()
+    source, parts = Lake(lake), []
+    for store in stores:
+        key = (lake, store, first, last, role_filter, _state(source, store))
+        part = _of_manifests.get(key, partial(_numbers_of_store, source, store, first, last, role_filter))
+        if len(part):
+            parts.append(part)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-@st.cache_resource(max_entries=1000, show_spinner=False)
-def _numbers_of_store(lake: str, store: str, first: date, last: date, role_filter: str, state: str) -> pd.DataFrame:
+_of_manifests = Answers()
+
+
+def _numbers_of_store(source: Lake, store: str, first: date, last: date, role_filter: str) -> pd.DataFrame:
     rows = []
-    for day, content in _manifests(Lake(lake), store, first, last):
-        own = content.get("numbers", {}).get(role_filter)
-        if own:
-            rows.append({"store": store, "date": day} | own)
-    found = pd.DataFrame(rows)
-    return found.assign(date=pd.to_datetime(found["date"])) if rows else found
+    for day, found in _manifest_numbers(source, store, first, last):
+        if role_filter in found:
+            rows.append({"store": store, "date": day} | found[role_filter])
+    table = pd.DataFrame(rows)
+    return table.assign(date=pd.to_datetime(table["date"])) if rows else table
 
 
-@st.cache_resource
-def _known_manifests() -> dict[tuple[str, str], dict[str, Any]]:
-    """Manifests by address and version, kept for the life of the process: a year of fifty stores is 18,000 of them."""
-    return {}
-
-
-def _manifests(source: Lake, store: str, first: date, last: date) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Day and content of a store's manifests; only those that changed are read again."""
-    known = _known_manifests()
+def _manifest_numbers(source: Lake, store: str, first: date, last: date) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Day and numbers by role filter of a store's manifests; only those that changed since are read again."""
     folder = f"_days/store={store}"
     place = source.files.address(folder)
     low, high = f"date={first}.json", f"date={last}.json"
+
+    def read(name: str) -> dict[str, Any]:
+        return orjson.loads(source.files.get(f"{folder}/{name}"))["numbers"]
+
     for name, version in sorted(source.files.versions(folder).items()):
         if low <= name <= high and _DAY.fullmatch(name):
-            key = (f"{place}/{name}", version)
-            if key not in known:
-                try:
-                    known[key] = orjson.loads(source.files.get(f"{folder}/{name}"))
-                except FileNotFoundError:  # deleted since it was listed
-                    continue
-            yield name[5:15], known[key]
+            try:
+                found = _of_manifests.get((place, name, version), partial(read, name), MANIFEST_BYTES)
+            except FileNotFoundError:  # deleted since it was listed
+                continue
+            yield name[5:15], found
+
+
+def forget() -> None:
+    """Let every manifest be read anew."""
+    for kept in (days, files, numbers, _days_of_store, _of_manifests):
+        kept.clear()
 
 
 def days_with(lake: str, table: str, store: str) -> list[date]:

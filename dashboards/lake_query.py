@@ -1,7 +1,7 @@
 """The only door to the lake: read-only DuckDB over exactly the files a question needs, answers cached.
 
 Every question goes through `ask`: the lake names the visible files of the store-days in question (so partitions are
-pruned before DuckDB opens anything), and the answer is cached under those file names and versions. A store-day that is
+pruned before DuckDB opens anything), and the answer is kept under those file names and versions. A store-day that is
 processed again has another version, so its old answers are never shown again.
 
 Times come back as UTC with their zone; `store` and `date` are columns of every answer that spans days.
@@ -22,6 +22,7 @@ import pyarrow as pa
 import streamlit as st
 
 from dashboards import lake_files
+from dashboards.answers import Answers
 from flows import rollup
 from flows.lake import Lake
 
@@ -62,7 +63,9 @@ def _database() -> duckdb.DuckDBPyConnection:
     return database
 
 
-@st.cache_resource(max_entries=400, show_spinner=False)  # not cache_data: unpickling a year of visits takes long
+_answers = Answers()
+
+
 def _answer(lake: str, sql: str, tables: dict[str, lake_files.Files], parameters: tuple[Any, ...]) -> pd.DataFrame:
     with _database().cursor() as cursor:
         views = {}
@@ -87,14 +90,14 @@ def version(scope: Scope, *tables: str) -> lake_files.Files:
 
 def forget_answers() -> None:
     """Let every question be asked anew."""
-    _answer.clear()
-    _read_remote.clear()
+    _answers.clear()
+    lake_files.forget()
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
 def _read_remote(lake: str, table: str, files: lake_files.Files) -> pa.Table:
     places = [address.split("/") for address, _ in files]
-    return Lake(lake).read(table, sorted({store for store, _ in places}), sorted({day for _, day in places}))
+    stores, days = sorted({store for store, _ in places}), sorted({day for _, day in places})
+    return _answers.get((lake, table, files), lambda: Lake(lake).read(table, stores, days))
 
 
 def ask(scope: Scope, sql: str, *parameters: Any, tables: Sequence[str]) -> pd.DataFrame | None:
@@ -110,7 +113,9 @@ def ask(scope: Scope, sql: str, *parameters: Any, tables: Sequence[str]) -> pd.D
             return None
         sql = sql.replace("{footfall}", _NO_FOOTFALL)
         del files["footfall"]
-    return _answer(scope.lake, sql, files, parameters).copy(deep=False)  # copied on write: the cached one stays
+    key = (scope.lake, sql, tuple(files.items()), parameters)
+    kept = _answers.get(key, lambda: _answer(scope.lake, sql, files, parameters))
+    return kept.copy(deep=False)  # copied on write: the kept one stays
 
 
 _NO_FOOTFALL = """(SELECT NULL::VARCHAR AS store, NULL::DATE AS date, NULL::BIGINT AS person_id, NULL::VARCHAR AS role,

@@ -45,14 +45,17 @@ def lake_place() -> str:
     return os.environ.get("AISLEFLOW_LAKE") or "lake"
 
 
-@st.cache_data(show_spinner=False, max_entries=64)
-def _read_file(path: str, modified: float) -> tuple[StoreConfig | None, list[Problem]]:
+@st.cache_resource(
+    show_spinner=False, max_entries=2000
+)  # not cache_data: a configuration can't change, so none is copied
+def _read_file(path: str, version: tuple[int, int, int]) -> tuple[StoreConfig | None, list[Problem]]:
     return examine_store(path)
 
 
 def read_store(path: Path) -> tuple[StoreConfig | None, list[Problem]]:
     """A store.yaml as far as it can be understood, and its mistakes; read again when the file changes."""
-    return _read_file(str(path), path.stat().st_mtime)
+    state = path.stat()
+    return _read_file(str(path), (state.st_mtime_ns, state.st_ino, state.st_size))
 
 
 def store_file(store: str) -> Path:

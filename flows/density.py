@@ -48,7 +48,7 @@ def crowding_episodes(visits: pd.DataFrame, zones: Sequence[Zone], *, at_least_s
 
     Returns zone, start, end, seconds, most_people, capacity; zones without a capacity have none.
     """
-    rows = []
+    rows, visits = [], visits[["zone", "enter", "exit"]]  # choosing a zone's rows copies every column there is
     for zone in zones:
         if zone.capacity is None:
             continue

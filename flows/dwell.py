@@ -21,7 +21,8 @@ def dwell_statistics(visits: pd.DataFrame, *, engaged_s: float = 10.0) -> pd.Dat
         zone, visits, truncated, visitors, mean_s, median_s, p90_s (NaN without whole visits), engaged, engaged_share.
     """
     rows = []
-    for zone, own in visits.groupby("zone", sort=True, observed=True):
+    needed = visits[["zone", "person_id", "dwell_s", "truncated"]]  # sorting by zone copies every column there is
+    for zone, own in needed.groupby("zone", sort=True, observed=True):
         whole = own.loc[~own["truncated"].to_numpy(bool), "dwell_s"].to_numpy()
         known = len(whole) > 0
         engaged = int((own["dwell_s"] >= engaged_s).sum())

@@ -27,6 +27,8 @@ MEASURES = {
 }
 
 
+KINDS = [(0.0, theme.BLUE), (0.5, theme.SKY), (1.0, theme.ORANGE)]
+"""Colours of a day's bar: a weekday, a weekend, an unusual day."""
 STORES_SHOWN = 12
 USUAL_DAYS = 56  # eight of each weekday, before and after the chosen days, say what is usual
 
@@ -34,19 +36,20 @@ USUAL_DAYS = 56  # eight of each weekday, before and after the chosen days, say 
 def render() -> None:
     """Draw the page."""
     known, scope, measure = _head()
-    numbers = chain_numbers(scope)
+    around = chain_numbers(scope)
+    numbers = of_days(around, scope)
     if numbers.empty:
         st.info("No store has data in these days. Choose a longer span.", icon=":material/event_busy:")
         return
     if bool(numbers["simulated"].any()):
         which = ", ".join(known[store].name for store in sorted(numbers.loc[numbers["simulated"], "store"].unique()))
         st.badge(f"Simulated data: the people of {which} are invented", icon=":material/science:", color="violet")
-    unusual = chain_unusual(scope)
+    unusual = of_days(unusual_days(around), scope)
     with card("Unusual first", definitions.ANOMALY):
         _unusual(known, unusual)
     shown = _stores_shown(numbers, unusual)
     own = numbers[numbers["store"].isin(shown)]
-    _cards(known, own, chain_numbers(scope.last_days(14)), unusual)
+    _cards(known, own, of_days(around, scope.last_days(14)), unusual)
     with card("Day by day", MEASURES[measure][1]):
         _multiples(known, own, unusual, measure)
     _save(known, numbers)
@@ -94,17 +97,18 @@ def _head() -> tuple[dict[str, StoreConfig], Scope, str]:
 
 
 def chain_numbers(scope: Scope) -> pd.DataFrame:
-    """A row a store-day: the headline numbers with coverage and simulated, oldest first."""
-    numbers = queries.day_numbers(scope)
+    """A row a store-day: the headline numbers with coverage and simulated, oldest first; with the days around the
+    scope's, which say what is usual, so that even a single day can stand out."""
+    around = timedelta(days=USUAL_DAYS)
+    numbers = queries.day_numbers(scope.at(scope.first - around, scope.last + around))
     return pd.DataFrame() if numbers is None else numbers.sort_values(["store", "date"], ignore_index=True)
 
 
-def chain_unusual(scope: Scope) -> pd.DataFrame:
-    """The unusual ones of the chosen days, held against the days around them, too: a single day can stand out."""
-    around = timedelta(days=USUAL_DAYS)
-    found = unusual_days(chain_numbers(scope.at(scope.first - around, scope.last + around)))
-    chosen = found["date"].between(pd.Timestamp(scope.first), pd.Timestamp(scope.last))
-    return found[chosen].reset_index(drop=True)
+def of_days(rows: pd.DataFrame, scope: Scope) -> pd.DataFrame:
+    """The rows whose `date` is one of the scope's days."""
+    if rows.empty:
+        return rows
+    return rows[rows["date"].between(pd.Timestamp(scope.first), pd.Timestamp(scope.last))].reset_index(drop=True)
 
 
 def _stores_shown(numbers: pd.DataFrame, unusual: pd.DataFrame) -> list[str]:
@@ -208,13 +212,12 @@ def _multiples(known: dict[str, StoreConfig], numbers: pd.DataFrame, unusual: pd
         place = {"row": number // across + 1, "col": number % across + 1}
         scale = 60 if column.endswith("_s") else 1
         values = days[column].astype(float) / scale
-        weekend = [theme.SKY if day.dayofweek >= 5 else theme.BLUE for day in days.index]
-        marked = set(unusual.loc[unusual["store"] == store, "date"])
-        colours = [theme.ORANGE if day in marked else colour for day, colour in zip(days.index, weekend, strict=True)]
+        marked = days.index.isin(unusual.loc[unusual["store"] == store, "date"])
+        kind = np.where(marked, 2, days.index.dayofweek >= 5)  # numbers: plotly checks each of a year's colour names
         figure.add_bar(
             x=days.index,
             y=values,
-            marker_color=colours,
+            marker={"color": kind, "colorscale": KINDS, "cmin": 0, "cmax": 2},
             width=charts.BAR_MS,
             showlegend=False,
             **place,
@@ -222,7 +225,7 @@ def _multiples(known: dict[str, StoreConfig], numbers: pd.DataFrame, unusual: pd
             if scale > 1
             else "%{x|%a %d %b}: %{y:,.0f}<extra></extra>",
         )
-    for name, colour in (("Weekday", theme.BLUE), ("Weekend", theme.SKY), ("Unusual", theme.ORANGE)):
+    for name, (_, colour) in zip(("Weekday", "Weekend", "Unusual"), KINDS, strict=True):
         figure.add_scatter(
             x=[None], y=[None], mode="markers", marker={"color": colour, "size": 10, "symbol": "square"}, name=name
         )

@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dashboards import runs_of_days
+from dashboards import queries, runs_of_days
 from dashboards.day import camera_hours, occupancy_steps
 from dashboards.lake_query import Scope
 from dashboards.views import chain
 from flows.config import StoreConfig
 from flows.lake import Lake
 from flows.places import timestamps
+from flows.unusual import unusual_days
 from tests.dashboards.test_clock import store as night_store
 
 
@@ -106,8 +107,9 @@ def test_a_day_of_a_chain_is_unusual_however_few_are_chosen(days: int, monkeypat
         footfall = np.where(dates == pd.Timestamp(SATURDAY), 300.0, 100.0)
         return pd.DataFrame({"store": "s", "date": dates, "footfall": footfall, "coverage": 1.0})
 
-    monkeypatch.setattr(chain, "chain_numbers", numbers)
+    monkeypatch.setattr(queries, "day_numbers", numbers)
     scope = Scope("lake", ("s",), SATURDAY - timedelta(days=days - 1), SATURDAY)
-    found = chain.chain_unusual(scope)
+    found = chain.of_days(unusual_days(chain.chain_numbers(scope)), scope)
     assert found["date"].tolist() == [pd.Timestamp(SATURDAY)] and found.loc[0, "usual"] == 100
-    assert asked[0].first == scope.first - timedelta(days=56) and asked[0].last == SATURDAY + timedelta(days=56)
+    (wide,) = asked
+    assert wide.first == scope.first - timedelta(days=56) and wide.last == SATURDAY + timedelta(days=56)

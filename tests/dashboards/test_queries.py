@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -20,6 +22,7 @@ from flows.density import fruin_level
 from flows.dwell import dwell_statistics
 from flows.heatmap import heat_map
 from flows.lake import Lake
+from flows.lake_files import LocalFiles
 from flows.places import zones_of
 from flows.queues import PASSED_BY_S, waiting_times
 from flows.simulate import DemoLake
@@ -162,7 +165,7 @@ def test_a_day_processed_again_is_read_again(month: DemoLake, tmp_path) -> None:
     before = len(queries.visits(scope))
     people = queries.day_numbers(scope).iloc[0]["people"]
     lake.write_day("kiez", DAY, tables | {"visits": tables["visits"].slice(0, 10)})
-    lake_files.files.clear()
+    lake_files.files.clear()  # it looks again after some seconds
     lake_files.numbers.clear()
     assert before > 10 and len(queries.visits(scope)) <= 10
     assert queries.day_numbers(scope).iloc[0]["visits"] <= 10 and people > 10
@@ -186,3 +189,24 @@ def test_the_first_visit_is_counted_from_the_way_in(scope: Scope, read: Callable
     assert table.loc["aisle_2", "median_s"] == pytest.approx(seconds.median())
     assert table.loc["aisle_2", "people"] == len(seconds) > 100
     assert table["median_s"].is_monotonic_increasing and table.index[0] == "entrance"
+
+
+def test_a_manifest_is_read_again_only_where_it_changed(
+    month: DemoLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = Lake(shutil.copytree(month.lake, tmp_path / "lake"))
+    scope = Scope(lake.root, ("kiez", "plateau"), date(2025, 3, 8), DAY)
+    read: list[str] = []
+    get = LocalFiles.get
+    monkeypatch.setattr(LocalFiles, "get", lambda files, path: read.append(path) or get(files, path))
+    first = queries.day_numbers(scope)
+    assert len(read) == len(set(read)) == len(first)
+    lake_files.numbers.clear()
+    pd.testing.assert_frame_equal(queries.day_numbers(scope), first)
+    assert len(read) == len(first)
+    lake.write_day("kiez", DAY, lake.read_day("kiez", DAY, ["runs"]))
+    read.clear()
+    lake_files.numbers.clear()
+    changed = queries.day_numbers(scope)
+    assert read == [f"_days/store=kiez/date={DAY}.json"]
+    assert changed.query("store == 'kiez'")["visits"].iloc[-1] == 0 < first.query("store == 'kiez'")["visits"].iloc[-1]
