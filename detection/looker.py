@@ -4,6 +4,8 @@ A key picture is searched whole; but after one without anybody only where it dif
 next to nothing. A picture between two key pictures is searched where it differs from the one before, and who stands
 where nothing changed is there still: nobody is dropped for standing still. Parts of several pictures share a run of the
 detector (detection/windows.py).
+
+Where people are small (detection/tiles.py) a picture in which anything changed is searched whole and tile by tile.
 """
 
 from __future__ import annotations
@@ -16,8 +18,9 @@ import numpy as np
 from detection.boxes import suppress
 from detection.detector import Detections, Detector
 from detection.matching import area, intersection
+from detection.tiles import LEAST_PX, Tile, best_seen, window_of
 from detection.video import Frame
-from detection.windows import Found, Part, Window, lift, paste, whole, windows_of
+from detection.windows import Found, Part, Window, cut_out, lift, paste, whole, windows_of
 
 SAME_IOU = 0.5
 """Two boxes that overlap more are one person's."""
@@ -38,11 +41,13 @@ class Looked:
 class Looker:
     """Runs a detector on the frames of one recording, in order of time, as a reader with a motion test gives them.
 
-    Frames of a reader without one are searched whole. `runs` counts the pictures and canvases that the detector saw.
+    Frames of a reader without one are searched whole. `tiles` are parts of every picture that are searched besides.
+    `runs` counts the pictures and canvases that the detector saw.
     """
 
-    def __init__(self, detector: Detector) -> None:
+    def __init__(self, detector: Detector, tiles: Sequence[Tile] = ()) -> None:
         self._detector = detector
+        self._tiles = tuple(tiles)
         self._key = Detections.none()
         self.runs = 0
 
@@ -65,6 +70,8 @@ class Looker:
     def _look(self, frames: Sequence[Frame]) -> list[Looked]:
         plans = [self._plan(frame) for frame in frames]
         found = self._search([windows for windows, _ in plans], frames)
+        if self._tiles:
+            found = [self._without_pieces(own, frame) for own, frame in zip(found, frames, strict=True)]
         people = [_people(self._key, stays, own) for (_, stays), own in zip(plans, found, strict=True)]
         torn = [one is None for one in people]
         if any(torn):
@@ -79,14 +86,19 @@ class Looker:
 
     def _plan(self, frame: Frame) -> tuple[list[Window], np.ndarray]:
         """What of a frame to search, and who of the key frame stays where they were."""
+        size = _size(frame)
+        everything = [whole(size), *(window_of(tile, size) for tile in self._tiles)], np.zeros(len(self._key), bool)
         if frame.changed is None or (frame.key and len(self._key)):
-            return [whole(_size(frame))], np.zeros(len(self._key), bool)
-        return windows_of(frame.changed, self._key.boxes, _size(frame))
+            return everything
+        windows, stays = windows_of(frame.changed, self._key.boxes, size)
+        return everything if windows and self._tiles else (windows, stays)
 
     def _search(self, windows: Sequence[Sequence[Window]], frames: Sequence[Frame]) -> list[list[Found]]:
         """What is found in the windows of each frame."""
         parts = [Part(number, window) for number, own in enumerate(windows) for window in own]
-        canvases = paste(parts, [frame.image for frame in frames])
+        images = [frame.image for frame in frames]
+        # A tile is a picture of its own, so that it fills the detector's input; other windows share one.
+        canvases = [cut_out(part, images) for part in parts] if self._tiles else paste(parts, images)
         found: list[list[Found]] = [[] for _ in frames]
         if canvases:
             self.runs += len(canvases)
@@ -95,6 +107,10 @@ class Looker:
                 for one in lift(canvas, people, [_size(frame) for frame in frames]):
                     found[one.part.picture].append(one)
         return found
+
+    def _without_pieces(self, found: Sequence[Found], frame: Frame) -> list[Found]:
+        """What was found in all of a picture and in its tiles, each told by where it is seen best."""
+        return best_seen(found, LEAST_PX * max(_size(frame)) / max(self._detector.input_size)) if found else []
 
 
 def _size(frame: Frame) -> tuple[int, int]:

@@ -42,7 +42,7 @@ class CropDataset(YOLODataset):
 class HalfPrecisionModel(DetectionModel):
     """Its layers run in bfloat16 while it learns; weights, losses and everything afterwards stay float32.
 
-    ultralytics itself trains in lower precision on GPUs only. A CPU with AVX-512 BF16 or AMX gains a third to a half.
+    ultralytics itself trains in lower precision on GPUs only. A CPU with AVX-512 BF16 or AMX takes half the time or less with it.
     """
 
     def _predict_once(self, x: torch.Tensor, *args: Any, **settings: Any) -> Any:
@@ -67,11 +67,12 @@ class PersonTrainer(DetectionTrainer):
 
     def _setup_train(self) -> None:
         super()._setup_train()
+        assert isinstance(self.model, DetectionModel)
         self.model.to(memory_format=torch.channels_last)  # what convolutions on a CPU like best
         if self.schedule.precision == "bfloat16":
             # Of the copy that learns alone: checkpoints hold the moving average, and only ultralytics' own classes may
             # be read from one.
-            self.model.__class__ = HalfPrecisionModel
+            self.model.__class__ = HalfPrecisionModel  # type: ignore[assignment]
 
     def preprocess_batch(self, batch: dict) -> dict:
         batch = super().preprocess_batch(batch)

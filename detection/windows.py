@@ -130,6 +130,12 @@ def _area(window: Window) -> int:
     return (window[2] - window[0]) * (window[3] - window[1])
 
 
+def cut_out(part: Part, images: Sequence[np.ndarray]) -> Canvas:
+    """A part as a picture of its own."""
+    x1, y1, x2, y2 = part.window
+    return Canvas(images[part.picture][y1:y2, x1:x2], (part,), ((0, 0),))
+
+
 def paste(parts: Sequence[Part], images: Sequence[np.ndarray]) -> list[Canvas]:
     """Parts on as few canvases of the pictures' size as shelves give (highest first). Pictures are of one size.
 

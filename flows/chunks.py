@@ -29,6 +29,7 @@ from detection.isolated import IsolatedReader
 from detection.looker import Looked, Looker
 from detection.looks import SIZE as LOOKS_SIZE
 from detection.looks import looks_of
+from detection.tiles import Tile
 from detection.video import Recording
 from flows.ahead import ahead, batches
 from flows.config import Camera, DetectorChoice, ReidChoice, StoreConfig
@@ -37,6 +38,7 @@ from flows.errors import JobStopped
 from flows.lake_files import open_files
 from flows.lake_layout import not_written
 from flows.recordings import CameraDay, RecordedFile, check_still_there, content_of
+from flows.sight import small_people_tiles
 from flows.stages import Stages
 from reid.embedder import Embedder, load_embedder
 from reid.rotation import rotate
@@ -69,8 +71,8 @@ class Chunk:
     """One piece of one recording and everything its result depends on. Times are UTC microseconds.
 
     `to_us` is None for the rest of a recording that doesn't say how long it is. `secret`: what the store-day's
-    embeddings are turned by, None for plain ones. `whole_s`: see flows.config.Sampling. `colours`: whether clothes'
-    colours are measured, for person search.
+    embeddings are turned by, None for plain ones. `whole_s`: see flows.config.Sampling. `tiles`: parts of each picture
+    that are searched enlarged. `colours`: whether clothes' colours are measured, for person search.
     """
 
     camera: str
@@ -86,6 +88,7 @@ class Chunk:
     image_size: int
     whole_s: float
     reid: Model
+    tiles: tuple[Tile, ...] = ()
     secret: DaySecret | None = None
     colours: bool = False
 
@@ -125,6 +128,7 @@ def cut_camera_day(
     if chunk_s <= 0 or chunk_s % SLICE_S:
         raise ValueError(f"chunks of {chunk_s} s can't be cut: give a multiple of {SLICE_S} seconds")
     detector, reid = detector_of(config.detector), embedder_of(config.reid)
+    tiles = small_people_tiles(config, camera)
     chunks, done_us = [], window[0]
     for file in found.files:
         content = content_of(file.path)
@@ -144,6 +148,7 @@ def cut_camera_day(
                     image_size=config.detector.image_size,
                     whole_s=config.sampling.whole_s,
                     reid=Model(reid.name, reid.sha256),
+                    tiles=tiles,
                     secret=secret,
                     colours=config.find is not None,
                 )
@@ -219,7 +224,7 @@ def process_chunk(
     table = _Gathered(embedder, chunk.secret.read() if chunk.secret else None, chunk.colours)
     selector = CropSelector(slice_s=SLICE_S)
     stages = Stages()
-    for looked in ahead(_looked(reader, detector, stages), LOOKED_AHEAD):
+    for looked in ahead(_looked(reader, Looker(detector, chunk.tiles), stages), LOOKED_AHEAD):
         table.stages.lap(None)
         for one in looked:
             table.add(one)
@@ -240,9 +245,8 @@ def process_chunk(
     return target
 
 
-def _looked(reader: IsolatedReader, detector: Detector, stages: Stages) -> Iterator[list[Looked]]:
+def _looked(reader: IsolatedReader, looker: Looker, stages: Stages) -> Iterator[list[Looked]]:
     """People in the reader's frames; `stages` gets the time spent on looking, and on waiting for frames."""
-    looker = Looker(detector)
     for frames in batches(ahead(reader, FRAMES_AHEAD), LOOKED_AT_ONCE):
         stages.lap("decode")
         looked = looker.look(frames)

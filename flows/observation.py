@@ -14,18 +14,22 @@ Span = tuple[int, int]
 GRID_M = 0.2
 
 
-def seen_points(polygon: np.ndarray, calibrations: Mapping[str, FloorCalibration]) -> dict[str, np.ndarray]:
-    """Which points of a zone each camera's picture holds.
-
-    The polygon (N, 2), floor metres, is filled with points every GRID_M (at least its centre); returns for each camera
-    a bool array over the same points. Shelves that hide a part are not considered.
-    """
+def filled(polygon: np.ndarray) -> np.ndarray:
+    """Points (M, 2) every GRID_M inside a polygon (N, 2) in floor metres; its centre where it is too small for any."""
     low, high = polygon.min(axis=0), polygon.max(axis=0)
     axes = [np.arange(a + GRID_M / 2, b, GRID_M) for a, b in zip(low, high, strict=True)]
     points = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
     points = points[points_in_polygon(points, polygon)]
-    if len(points) == 0:
-        points = polygon.mean(axis=0, keepdims=True)
+    return points if len(points) else polygon.mean(axis=0, keepdims=True)
+
+
+def seen_points(polygon: np.ndarray, calibrations: Mapping[str, FloorCalibration]) -> dict[str, np.ndarray]:
+    """Which points of a zone each camera's picture holds.
+
+    The polygon (N, 2) is in floor metres; returns for each camera a bool array over the points that fill it. Shelves
+    that hide a part are not considered.
+    """
+    points = filled(polygon)
     seen: dict[str, np.ndarray] = {}
     for camera, calibration in calibrations.items():
         pixels = calibration.to_pixels(points)

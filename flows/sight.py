@@ -11,11 +11,12 @@ from itertools import combinations
 import numpy as np
 
 from detection.floor import FloorCalibration
+from detection.tiles import LEAST_PX, Tile, far_height, tiles_for
 from detection.zones import overlap_area
-from flows.config import StoreConfig
+from flows.config import Camera, StoreConfig
 from flows.config_checks import Fault
 from flows.footfall import HYSTERESIS_M, HYSTERESIS_PX
-from flows.observation import seen_points
+from flows.observation import filled, seen_points
 
 View = Callable[[np.ndarray], np.ndarray]
 """Which points (N, 2) of a plane are in view: bool (N,)."""
@@ -23,6 +24,8 @@ View = Callable[[np.ndarray], np.ndarray]
 LINE_POINTS = 41
 ENOUGH = 0.9
 OVERLAP_M2 = 0.1
+FAR_PX = 0.75 * LEAST_PX
+"""Height of people at a camera's far end below which it is worth telling."""
 
 
 def floor_view(calibrations: Mapping[str, FloorCalibration]) -> View:
@@ -64,6 +67,40 @@ def entrance_advice(line: np.ndarray, view: View, *, pixels: bool) -> str | None
     )
 
 
+def small_people_tiles(config: StoreConfig, camera: Camera) -> tuple[Tile, ...]:
+    """Parts of a camera's pictures that are searched enlarged: where people in the store's zones are small.
+
+    None where the store does without, the camera is not calibrated, or no zone is drawn on the floor.
+    """
+    calibration, floor = camera.floor_calibration, _zone_points(config)
+    if not config.detector.tiles or calibration is None:
+        return ()
+    return tiles_for(calibration, floor, config.detector.image_size)
+
+
+def _zone_points(config: StoreConfig) -> np.ndarray:
+    """Points (M, 2) that fill the zones drawn on the floor, metres."""
+    zones = [filled(np.array(zone.polygon)) for zone in config.zones if zone.camera is None]
+    return np.concatenate(zones) if zones else np.zeros((0, 2))
+
+
+def _far_people_advice(config: StoreConfig, camera: Camera) -> str | None:
+    """What to tell where a camera sees people in the zones so small that many of them are not found."""
+    calibration, input_px = camera.floor_calibration, config.detector.image_size
+    if config.detector.tiles or calibration is None:
+        return None
+    floor = _zone_points(config)
+    height = far_height(calibration, floor, input_px)
+    if height is None or height >= FAR_PX:
+        return None
+    tiles = len(tiles_for(calibration, floor, input_px))
+    return (
+        f"people at the far end are about {height:.0f} px high in what the detector sees, and fewer of them are found:"
+        f" `detector: {{tiles: true}}` looks at {tiles} enlarged part{'s' * (tiles > 1)} as well, in about"
+        f" {tiles + 1} times the time"
+    )
+
+
 def advice(config: StoreConfig) -> Iterator[Fault]:
     """Where in the file, and what to know: zones and entrances out of view, zones that overlap, idle cameras."""
     calibrations = {c.id: c.floor_calibration for c in config.cameras if c.floor_calibration is not None}
@@ -86,6 +123,9 @@ def advice(config: StoreConfig) -> Iterator[Fault]:
     for number, camera in enumerate(config.cameras):
         if camera.calibration is None and camera.id not in used:
             yield ("cameras", number), f"{camera.id} is not calibrated and nothing is drawn on it: it counts nothing"
+        small = _far_people_advice(config, camera)
+        if small:
+            yield ("cameras", number), small
 
 
 def unseen_zones(config: StoreConfig) -> Iterator[Fault]:

@@ -233,8 +233,8 @@ class _Run:
         self.student.train()
         device = self.fabric.device
         teachers = [features[batch.places].to(device) for features in self.teachers]
-        values = batch.values.to(device, memory_format=torch.channels_last)
-        losses = self.student(values, batch.ids.to(device), teachers)
+        inputs = batch.values.to(device, memory_format=torch.channels_last)
+        losses = self.student(inputs, batch.ids.to(device), teachers)
         total = sum(losses.values(), torch.zeros((), device=device))
         if not torch.isfinite(total):
             values = {name: float(value) for name, value in losses.items()}
