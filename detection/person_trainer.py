@@ -42,7 +42,8 @@ class CropDataset(YOLODataset):
 class HalfPrecisionModel(DetectionModel):
     """Its layers run in bfloat16 while it learns; weights, losses and everything afterwards stay float32.
 
-    ultralytics itself trains in lower precision on GPUs only. A CPU with AVX-512 BF16 or AMX takes half the time or less with it.
+    ultralytics itself trains in lower precision on GPUs only. A CPU with AVX-512 BF16 or AMX takes half the time or
+    less with it.
     """
 
     def _predict_once(self, x: torch.Tensor, *args: Any, **settings: Any) -> Any:

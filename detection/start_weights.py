@@ -1,10 +1,10 @@
 """Start weights for training from an exported detector, so that no pickle and no download is needed.
 
 An OpenVINO IR or ONNX file of an ultralytics YOLOv8 detector (float, FP16 or INT8) holds every convolution with its
-batch normalisation already folded in. `network_from_openvino` (which reads both) puts them back into a trainable one-class network:
-INT8 weights are multiplied by their scales, one class row of the classification head is kept, and each batch
-normalisation gets back the mean and spread of its own input, measured on pictures, so that the network computes the
-same as before and can be trained on.
+batch normalisation already folded in. `network_from_openvino` (which reads both) puts them back into a trainable
+one-class network: INT8 weights are multiplied by their scales, one class row of the classification head is kept, and
+each batch normalisation gets back the mean and spread of its own input, measured on pictures, so that the network
+computes the same as before and can be trained on.
 """
 
 from __future__ import annotations
