@@ -19,7 +19,7 @@ from detection.isolated import first_frames
 from detection.video import Recording
 from flows.camera_views import spread_over
 from flows.config import Camera, StoreConfig
-from flows.person_crops import people_in
+from flows.person_crops import people_in_each
 from flows.places import SECOND_US
 from flows.recordings import RecordedFile, find_camera_day
 
@@ -42,13 +42,11 @@ def camera_picture(config: StoreConfig, folder: Path, camera: Camera, day: date)
     if len(pictures) < FEW:
         return coarse(median, COARSE)
     try:
-        boxes = [people_in(config, median)]
-        for picture in pictures:
-            found = people_in(config, picture)
-            boxes.append(found[still_there(median, picture, found)])
+        of_median, *found = people_in_each(config, [median, *pictures])
     except (DetectorNotFound, DetectorError):
         return coarse(median, COARSE)
-    return blur_heads(median, np.concatenate(boxes))
+    stood = [own[still_there(median, picture, own)] for picture, own in zip(pictures, found, strict=True)]
+    return blur_heads(median, np.concatenate([of_median, *stood]))
 
 
 def _pictures(config: StoreConfig, camera: Camera, files: Sequence[RecordedFile], day: date) -> list[np.ndarray]:
