@@ -8,9 +8,10 @@ import numpy as np
 import streamlit as st
 
 from dashboards import sign_in
-from dashboards.view import View
+from dashboards.view import View, stores
 from flows.find import Candidate, Filters, Query, TrackletName
 from flows.person_search import PersonSearch
+from flows.sightings import LastSeen
 from flows.users import User
 
 SHOWN = 10
@@ -27,11 +28,13 @@ class Found:
     filters: Filters
     newest_first: bool
     candidates: list[Candidate] = field(default_factory=list)
+    places: dict[TrackletName, LastSeen] = field(default_factory=dict)
     crops: dict[TrackletName, np.ndarray | str] = field(default_factory=dict)
 
     def ask(self) -> None:
         """List the candidates for the query as it is now."""
         self.candidates = self.search.find(self.query, self.filters, count=SHOWN, newest_first=self.newest_first)
+        self.places = self.search.last_seen_each([one.name for one in self.candidates])
 
     def crop(self, names: list[TrackletName]) -> list[np.ndarray | str]:
         """Pictures, each cut from its recording once."""
@@ -53,9 +56,9 @@ class Found:
             self.crops.clear()
 
     def _may(self) -> bool:
-        """Whether the owner is still signed in: callbacks run before the page asks."""
-        user = sign_in.current_user("find")
-        return user is not None and user.name == self.owner[0]
+        """Whether the owner is still signed in, and the store still searched: callbacks run before the page asks."""
+        user, store = sign_in.current_user("find"), stores()[0].get(self.owner[1])
+        return user is not None and user.name == self.owner[0] and store is not None and store.find is not None
 
 
 def owner_of(view: View, user: User) -> Owner:

@@ -1,6 +1,7 @@
 """Signing in: by the company's OpenID Connect provider where `.streamlit/secrets.toml` names one, else by password.
 
-A session that was idle for `IDLE_S` is signed out. Failed passwords are slowed down for everybody who tries that name.
+A session that was idle for `IDLE_S` is signed out, one of the provider's after `SHIFT_S` as well. Failed passwords are
+slowed down for everybody who tries that name.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from flows.find_audit import AuditLog, Entry
 from flows.users import Role, User, UsersError, read_users, sign_in, signed_in_elsewhere
 
 IDLE_S = 15 * 60
+SHIFT_S = 12 * 3600
 FREE_TRIES = 5
 WAIT_S = 60.0
 KEY = "signed-in"
-SEARCH, FRAME, CLICKED = PRIVATE = ("person-search", "find.frame", "find.frame.clicked")
+SEARCH, FRAME, CLICKED, JUST_SEEN = PRIVATE = ("person-search", "find.frame", "find.frame.clicked", "find.just-seen")
 """What a browser session holds of a search, pictures and all; gone as soon as nobody is signed in."""
 
 
@@ -37,23 +39,38 @@ def search_is_configured() -> bool:
     return any(store.find is not None for store in stores()[0].values())
 
 
-def current_user(role: Role) -> User | None:
-    """The signed-in user, if they have the role now; the file of users is asked on every run of a page."""
+def current_user(role: Role, *, active: bool = True) -> User | None:
+    """The signed-in user, if they have the role now; the file of users is asked on every run of a page.
+
+    active: they do something now. A page that looks for news by itself keeps nobody signed in.
+    """
     session: Session | None = st.session_state.get(KEY)
+    idle = session is not None and time.time() - session.seen >= IDLE_S
     try:
-        if has_provider() and st.user.is_logged_in:
-            email = str(st.user.get("email") or "")
-            user = signed_in_elsewhere(email, st.user.get("email_verified") is True)
-        elif session is not None and time.time() - session.seen < IDLE_S:
-            user = read_users().named(session.name)
-            st.session_state[KEY] = Session(session.name, time.time())
+        if has_provider():
+            user = _provided(idle)
         else:
-            st.session_state.pop(KEY, None)
-            return None
+            user = read_users().named(session.name) if session is not None and not idle else None
     except UsersError as error:
         st.error(str(error), icon=":material/rule:")
         return None
-    return user if user is not None and role in user.roles else None
+    if user is None:
+        st.session_state.pop(KEY, None)
+        return None
+    if active or session is None:
+        st.session_state[KEY] = Session(user.name, time.time())
+    return user if role in user.roles else None
+
+
+def _provided(idle: bool) -> User | None:
+    """The user whom the provider vouches for. Its cookie lasts for weeks: who was idle, or came with the shift before,
+    signs in again."""
+    if not st.user.is_logged_in:
+        return None
+    if idle or time.time() - float(st.user.get("iat") or 0) >= SHIFT_S:
+        sign_out()
+        return None
+    return signed_in_elsewhere(str(st.user.get("email") or ""), st.user.get("email_verified") is True)
 
 
 def has_provider() -> bool:
@@ -145,10 +162,11 @@ class _Tries:
         """Seconds until a name may be tried again."""
         with cls._lock:
             recent = [at for at in cls._failed.get(name.casefold(), []) if time.monotonic() - at < WAIT_S]
-            cls._failed[name.casefold()] = recent
             return WAIT_S - (time.monotonic() - recent[-FREE_TRIES]) if len(recent) >= FREE_TRIES else 0.0
 
     @classmethod
     def failed(cls, name: str) -> None:
+        now = time.monotonic()
         with cls._lock:
-            cls._failed.setdefault(name.casefold(), []).append(time.monotonic())
+            cls._failed = {key: times for key, times in cls._failed.items() if now - times[-1] < WAIT_S}
+            cls._failed.setdefault(name.casefold(), []).append(now)

@@ -32,7 +32,7 @@ class PictureRefused(ValueError):
 def decode_picture(data: bytes) -> np.ndarray:
     """Pixels, uint8 RGB (H, W, 3), upright, sides at most SHOWN_SIDE. Raises PictureRefused."""
     if len(data) > MOST_BYTES:
-        raise PictureRefused(f"the file has {len(data):,} bytes; a picture may have {MOST_BYTES:,}: make it smaller")
+        raise PictureRefused(f"the file has more bytes than the {MOST_BYTES:,} of a picture: make it smaller")
     kind = _kind(data)
     _refuse_foreign(data)
     end = _ENDS[kind](data)

@@ -143,10 +143,18 @@ def probe(path: str) -> VideoInfo:
             raise VideoError(f"{os.path.basename(path)}: read 0 %: {error}") from None
 
 
+def read_picture(path: Path) -> np.ndarray:
+    """`decode_picture` of a file, of which no more is read than a picture may have. Raises PictureRefused."""
+    if not path.is_file():  # a device would never end, and a pipe never begin
+        raise PictureRefused(f"{path} is no file")
+    with path.open("rb") as file:
+        return decode_picture(file.read(MOST_BYTES + 1))
+
+
 def decode_picture(data: bytes) -> np.ndarray:
     """Pixels of an uploaded picture, uint8 RGB (H, W, 3), decoded in another process. Raises PictureRefused."""
     if len(data) > MOST_BYTES:
-        raise PictureRefused(f"the file has {len(data):,} bytes; a picture may have {MOST_BYTES:,}: make it smaller")
+        raise PictureRefused(f"the file has more bytes than the {MOST_BYTES:,} of a picture: make it smaller")
     child = _Child("picture")
     try:
         child.ask({"data": base64.b64encode(data).decode()})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +12,6 @@ import typer
 from flows.cli_options import LakeOption, StoresOption, day_of, out
 
 if TYPE_CHECKING:
-
     from flows.config import StoreConfig
     from flows.find import Candidate, Query
     from flows.person_search import PersonSearch
@@ -64,10 +62,11 @@ def find(
     from flows.person_search import PersonSearch
     from flows.plan import default_lake
     from flows.stores import find_store
+    from flows.users import os_user
 
     place = lake or default_lake()
     days = [day for text in date if (day := day_of(text))] or [_newest_day(place, store)]
-    search = PersonSearch(find_store(store, stores), place, f"os:{getpass.getuser()}", reason, days)
+    search = PersonSearch(find_store(store, stores), place, os_user(), reason, days)
     query = _query(search, image, at, upper, lower, age)
     for texts, same in ((confirm, True), (reject, False)):
         for text in texts:
@@ -104,8 +103,9 @@ def find_live_command(
     from flows.person_search import PersonSearch
     from flows.plan import default_lake
     from flows.stores import find_store
+    from flows.users import os_user
 
-    search = PersonSearch(find_store(store, stores), lake or default_lake(), f"os:{getpass.getuser()}", reason, [])
+    search = PersonSearch(find_store(store, stores), lake or default_lake(), os_user(), reason, [])
     query = _query(search, image, None, upper, lower, age)
     if show_heads:
         search.show_heads()
@@ -165,14 +165,14 @@ def _query(
 ) -> Query:
     from dataclasses import replace
 
-    from detection.isolated import decode_picture
+    from detection.isolated import read_picture
     from flows.find import Query, described
 
     if images and at is not None:
         raise ValueError("give --image or --at, not both")
     query = Query()
     if images:
-        query = search.of_pictures([decode_picture(image.read_bytes()) for image in images])
+        query = search.of_pictures([read_picture(image) for image in images])
     if at is not None:
         query = search.of_person_at(*_person_at(search.config, at))
     return replace(query, **described(upper, lower, age))
@@ -205,7 +205,7 @@ def _write_crops(search: PersonSearch, found: list[Candidate], folder: Path) -> 
 
 def _print(search: PersonSearch, query: Query, found: list[Candidate], as_json: bool) -> None:
     path, last = search.path(query.confirmed) if query.confirmed else (None, None)
-    places = {one.name: search.last_seen_of(one.name) for one in found}
+    places = search.last_seen_each([one.name for one in found])
     if as_json:
         rows = [_plain(one) | {"place": places[one.name].__dict__} for one in found]
         seen = None if last is None else last.__dict__ | {"path": [] if path is None else path.to_dict("records")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -17,7 +18,8 @@ def write_crop(crop: np.ndarray | str, folder: Path, begins: str, name: Tracklet
         return crop
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     path = folder / f"{begins}_{name.day}_{name.camera}_{name.track_id}.png"
-    path.touch(mode=0o600)
     _, data = cv2.imencode(".png", np.ascontiguousarray(crop[:, :, ::-1]))
-    path.write_bytes(data.tobytes())
+    path.unlink(missing_ok=True)  # never through a link that somebody laid there, nor into a file that is not ours
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(data.tobytes())
     return str(path)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -24,6 +25,7 @@ from flows.lake_layout import LakeError, checked_store
 
 Action = Literal["search", "crops", "heads", "confirm", "reject", "live", "match", "refused", "sign-in"]
 ATTEMPTS = 100
+ENTRY = re.compile(r"entry-\d{8}\.parquet")
 LONGEST_TEXT = 500
 
 SCHEMA = pa.schema(
@@ -66,8 +68,8 @@ class AuditLog:
         """Write an entry, give it its number. Raises LakeError where it can't be written: then nothing may be shown."""
         try:
             for _ in range(ATTEMPTS):
-                names = self._names()
-                number = len(names) + 1
+                names = [name for name in self._names() if ENTRY.fullmatch(name)]
+                number = 1 + (int(names[-1][6:14]) if names else 0)
                 previous = self._read(names[-1])["hash"] if names else ""
                 row = {"number": number, "time": datetime.now(UTC), **_text(entry), "previous": previous}
                 row["hash"] = _hash(row)
@@ -75,7 +77,7 @@ class AuditLog:
                 pq.write_table(pa.Table.from_pylist([row], SCHEMA), content)
                 if self._files.put_new(f"{self._folder}/entry-{number:08}.parquet", content.getvalue()):
                     return number
-        except OSError as error:
+        except (OSError, pa.ArrowException) as error:
             raise LakeError(f"the audit of this search can't be written, so it is not done: {error}") from error
         raise LakeError("the audit is being written by too many at once; search again")
 
@@ -86,16 +88,17 @@ class AuditLog:
 
     def problems(self) -> list[str]:
         """What shows that entries were changed, removed or slipped in; nothing where the audit is whole."""
-        found, previous = [], ""
-        for position, name in enumerate(self._names(), start=1):
+        found, previous, number = [], "", 0
+        for name in self._names():
+            number += 1
             try:
                 row = self._read(name)
             except (OSError, pa.ArrowException) as error:
                 found.append(f"{name}: can't be read: {error}")
                 continue
-            if name != f"entry-{position:08}.parquet" or row["number"] != position:
-                found.append(f"{name}: entry {position} is missing or has another number")
-                position = row["number"]
+            if name != f"entry-{number:08}.parquet" or row["number"] != number:
+                found.append(f"{name}: entry {number} is missing or has another number")
+                number = row["number"]
             if row["hash"] != _hash(row):
                 found.append(f"{name}: was changed after it was written")
             if row["previous"] != previous:

@@ -5,20 +5,20 @@ Its parameters go into Prefect's database, so the picture is given by its path, 
 
 from __future__ import annotations
 
-import getpass
 from dataclasses import replace
 from pathlib import Path
 
 from prefect import flow, get_run_logger
 from prefect.artifacts import create_table_artifact
 
-from detection.isolated import decode_picture
+from detection.isolated import read_picture
 from flows.crop_files import write_crop
 from flows.find import Query, described
 from flows.find_live import LiveSearch
 from flows.person_search import PersonSearch
 from flows.plan import default_lake
 from flows.stores import find_store
+from flows.users import os_user
 
 
 @flow(name="find-live", flow_run_name="{store}")
@@ -50,8 +50,8 @@ def find_live(
         stores: folder with ID/store.yaml; None: AISLEFLOW_STORES, else the bundled demo.
     """
     logger = get_run_logger()
-    search = PersonSearch(find_store(store, stores), lake or default_lake(), f"os:{getpass.getuser()}", reason, [])
-    query = search.of_pictures([decode_picture(Path(image).read_bytes())]) if image else Query()
+    search = PersonSearch(find_store(store, stores), lake or default_lake(), os_user(), reason, [])
+    query = search.of_pictures([read_picture(Path(image))]) if image else Query()
     query = replace(query, **described(upper, lower, age))
     matches = []
     for match in LiveSearch(search, query, look_back_s=look_back_minutes * 60).watch(minutes * 60):

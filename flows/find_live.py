@@ -21,13 +21,14 @@ from flows.config import Camera
 from flows.day_secrets import make_secret
 from flows.day_tables import same_person_odds
 from flows.find import Candidate, Filters, Query, search
+from flows.live_matches import KeptMatch, keep_match
 from flows.person_crops import Shot, best_sample, shot
 from flows.person_search import PersonSearch
 from flows.places import SECOND_US
 from flows.plan import chunk_folder
 from flows.recordings import CameraDay, RecordedFile, RecordingLost, find_camera_day
 from flows.search_days import SearchDay
-from flows.sightings import zone_at
+from flows.sightings import LastSeen, last_seen
 from flows.tracklet_positions import BOXES
 from reid.person_index import index_of
 
@@ -40,22 +41,19 @@ EVEN_ODDS = 0.0
 @dataclass(frozen=True)
 class LiveMatch:
     """Somebody in a new segment who is more likely the one than not: when (the track's end also by the store's clock),
-    where (floor metres and zone at the end of the track, None where not known), the candidate's evidence, and what
+    where they were at the end of the track and where they went, the candidate's evidence, and what
     `PersonSearch.crops_of` cuts a picture from."""
 
     camera: str
     start_us: int
     end_us: int
     end: datetime
-    x_m: float | None
-    y_m: float | None
-    zone: str | None
+    last: LastSeen
     candidate: Candidate
     shot: Shot = field(compare=False)
 
     def __str__(self) -> str:
-        place = self.zone or ("the floor" if self.x_m is not None else "no floor place known")
-        return f"{self.end:%H:%M:%S}, camera {self.camera}, {place}: {self.candidate.likelihood:.0%}"
+        return f"{self.end:%H:%M:%S}, camera {self.camera}, {self.last.place}: {self.candidate.likelihood:.0%}"
 
 
 class LiveSearch:
@@ -114,6 +112,9 @@ class LiveSearch:
         self._done.add((camera.id, day, file.path))
         if found:
             self._person.note_matches([match.candidate.name for match in found])
+        for match in found:
+            kept = KeptMatch(self._person.reason, match.candidate.likelihood, match.last, match.shot)
+            keep_match(self._person.lake, self._person.config.id, kept)
         return found
 
     def _matches(self, camera: Camera, day: date, file: RecordedFile) -> list[LiveMatch]:
@@ -130,31 +131,29 @@ class LiveSearch:
         odds = same_person_odds(embedder, config)
         candidates = search([seen], self._query, Filters(), calibration=odds, count=len(seen.tracklets))
         positions = positions_of(tracks)
-        return [self._match(one, camera, tracks, positions) for one in candidates if one.odds > EVEN_ODDS]
+        return [self._match(one, camera, positions) for one in candidates if one.odds > EVEN_ODDS]
 
-    def _match(self, one: Candidate, camera: Camera, tracks: CameraTracks, positions: pd.DataFrame) -> LiveMatch:
+    def _match(self, one: Candidate, camera: Camera, positions: pd.DataFrame) -> LiveMatch:
         config = self._person.config
         end = datetime.fromtimestamp(one.end_us / SECOND_US, config.zone_info)
-        own = tracks.track_id == one.name.track_id
-        x, y = tracks.xy[np.flatnonzero(own)[-1]] if tracks.calibrated else (np.nan, np.nan)
-        known = bool(np.isfinite(x) and np.isfinite(y))
+        own = positions[positions["track_id"] == one.name.track_id]
         return LiveMatch(
             camera=one.name.camera,
             start_us=one.start_us,
             end_us=one.end_us,
             end=end,
-            x_m=float(x) if known else None,
-            y_m=float(y) if known else None,
-            zone=zone_at(config, float(x), float(y)) if known else None,
+            last=last_seen(config, own),
             candidate=one,
-            shot=shot(one.name, best_sample(positions[own], camera.image_size), positions),
+            shot=shot(one.name, best_sample(own, camera.image_size), positions),
         )
 
 
 def positions_of(tracks: CameraTracks) -> pd.DataFrame:
-    """Where a camera's tracks were, a row a sample: track_id, time_us, x1 y1 x2 y2, score."""
+    """Where a camera's tracks were, a row a sample: camera, track_id, time_us, x1 y1 x2 y2, score, x_m, y_m."""
     boxes = dict(zip(BOXES, tracks.boxes.T.astype(float), strict=True))
-    return pd.DataFrame({"track_id": tracks.track_id, "time_us": tracks.time_us, **boxes, "score": tracks.score})
+    x_m, y_m = tracks.xy.T.astype(float) if tracks.calibrated else np.full((2, len(tracks.track_id)), np.nan)
+    named = {"camera": tracks.camera, "track_id": tracks.track_id, "time_us": tracks.time_us}
+    return pd.DataFrame({**named, **boxes, "score": tracks.score, "x_m": x_m, "y_m": y_m})
 
 
 def live_day(store: str, day: date, tracks: CameraTracks, secret: bytes) -> SearchDay:

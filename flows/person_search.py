@@ -51,13 +51,13 @@ class PersonSearch:
         self.lake = lake
         self._lake = Lake(lake)
         self._audit = AuditLog(lake, self.config.id)
-        self._user, self._reason = user, " ".join(reason.split())
+        self._user, self.reason = user, " ".join(reason.split())
         self._days = tuple(sorted(set(days)))
         self._shows_heads = False
         self._purpose = self.config.find.purpose if self.config.find else ""
         try:
             allow_search(self.config, self._days)
-            if len(self._reason) < SHORTEST_REASON:
+            if len(self.reason) < SHORTEST_REASON:
                 raise SearchRefused(
                     f"say why you search, in at least {SHORTEST_REASON} letters: it goes into the audit"
                 )
@@ -186,9 +186,25 @@ class PersonSearch:
         """Where tracklets were: rows of `positions`, in order of time."""
         return tracks_of(self._lake, self.config.id, names)
 
-    def last_seen_of(self, name: TrackletName) -> LastSeen:
-        """Where one sighting ended."""
-        return last_seen(self.config, self.places([name]))
+    def last_seen_each(self, names: Sequence[TrackletName]) -> dict[TrackletName, LastSeen]:
+        """Where each of some sightings ended; only when and in which camera, where the day's positions were deleted."""
+        unknown = dict.fromkeys(("x_m", "y_m", "zone", "speed_m_s", "heading"))
+        found = {name: LastSeen(self._end_us(name), name.camera, **unknown) for name in names}
+        try:
+            places = self.places(names)
+        except NoPicture:
+            return found
+        for (day, camera, track), rows in places.groupby(["day", "camera", "track_id"]):
+            found[TrackletName(day, str(camera), int(track))] = last_seen(self.config, rows)
+        return found
+
+    def last_of(self, names: Sequence[TrackletName]) -> TrackletName:
+        """The sighting that ended last."""
+        return max(names, key=self._end_us)
+
+    def _end_us(self, name: TrackletName) -> int:
+        day = next(one for one in self.opened if one.day == name.day)
+        return int(day.columns["end_us"][day.row_of(name.camera, name.track_id)])
 
     def path(self, confirmed: Sequence[TrackletName]) -> tuple[pd.DataFrame, LastSeen]:
         """The way of confirmed sightings over the floor, and where it ends."""
@@ -197,4 +213,4 @@ class PersonSearch:
 
     def _write(self, action: Action, query: str = "", shown: Sequence[TrackletName] = ()) -> None:
         names = tuple(map(str, shown))
-        self._audit.append(Entry(self._user, action, self._purpose, self._reason, query, names))
+        self._audit.append(Entry(self._user, action, self._purpose, self.reason, query, names))

@@ -14,6 +14,8 @@ role that is taken out is out.
 from __future__ import annotations
 
 import os
+import pwd
+import threading
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -31,6 +33,8 @@ SHORTEST_PASSWORD = 12
 
 _hasher = PasswordHasher()  # argon2id with RFC 9106's second recommended parameters
 _NOBODY = _hasher.hash("nobody signs in with this")
+_hashing = threading.Lock()
+"""A hash takes 64 MiB on purpose: one at a time, so that a crowd of wrong passwords can't fill the memory."""
 
 
 class UsersError(ValueError):
@@ -88,7 +92,8 @@ def sign_in(name: str, password: str, file: Path | None = None) -> User | None:
     user = read_users(file).named(name)
     hashed = user.password if user and user.password else _NOBODY
     try:
-        _hasher.verify(hashed, password)
+        with _hashing:
+            _hasher.verify(hashed, password)
     except (VerificationError, InvalidHashError):
         return None
     return user if user and user.password else None
@@ -97,6 +102,15 @@ def sign_in(name: str, password: str, file: Path | None = None) -> User | None:
 def signed_in_elsewhere(email: str, verified: bool, file: Path | None = None) -> User | None:
     """The user of an e-mail that a provider vouches for, or None."""
     return read_users(file).named(email) if email and verified else None
+
+
+def os_user() -> str:
+    """Who runs this process, as the audit names them: the account itself, whatever LOGNAME says."""
+    number = os.getuid()
+    try:
+        return f"os:{pwd.getpwuid(number).pw_name}"
+    except KeyError:  # an account that a container made up
+        return f"os:{number}"
 
 
 def add_user(name: str, password: str | None, roles: tuple[str, ...], file: Path | None = None) -> Path:

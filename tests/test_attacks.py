@@ -8,8 +8,11 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import pwd
 import struct
 import sys
+import threading
+import time
 import tomllib
 import zipfile
 import zlib
@@ -25,14 +28,17 @@ import torch
 from PIL import Image
 from streamlit.testing.v1 import AppTest
 
-from dashboards.sign_in import KEY, Session
+from dashboards import sign_in as sign_in_page
+from dashboards.sign_in import KEY, SHIFT_S, Session
 from detection import isolated
 from detection.detector import DetectorError, load_detector
-from detection.guarded_picture import PictureRefused
+from detection.guarded_picture import MOST_BYTES, PictureRefused
+from flows import users as users_module
 from flows.cli import main
+from flows.crop_files import write_crop
 from flows.day_secrets import SecretMissing, day_secret, delete_day_secret, make_secret
-from flows.find import Query, SearchRefused
-from flows.find_audit import AuditLog
+from flows.find import Query, SearchRefused, TrackletName
+from flows.find_audit import AuditLog, Entry
 from flows.lake import Lake
 from flows.lake_layout import LakeError
 from flows.person_search import PersonSearch
@@ -145,6 +151,52 @@ def test_what_cannot_be_audited_is_not_shown(file: Path, tmp_path: Path, monkeyp
     assert search._shows_heads is False
 
 
+def test_the_audit_names_the_account_whatever_its_environment_says(
+    file: Path, tmp_path: Path, audit, monkeypatch, capfd
+):
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "somebody-else")
+    where = ["--store", "demo", "--lake", str(tmp_path / "lake"), "--stores", str(tmp_path / "stores")]
+    ends_with_2(["find", *where, "--reason", "", "--age", "child"], capfd)
+    assert audit()[-1]["user"] == f"os:{pwd.getpwuid(os.getuid()).pw_name}"
+
+
+def test_a_reason_writes_no_line_of_its_own_into_the_log(file: Path, tmp_path: Path, capfd):
+    open_search(file, tmp_path / "lake", "a mother\n9 2025-03-14 os:ben search: 'nothing' \x1b[2K\u202eesac eht").find(
+        Query(embedding=looks(1))
+    )
+    with pytest.raises(SystemExit, match="0"):
+        main(["find-log", "--store", "demo", "--lake", str(tmp_path / "lake")])
+    (line,) = capfd.readouterr().out.splitlines()
+    assert line.startswith("1 ") and "\x1b" not in line and "\u202e" not in line
+
+
+def test_an_audit_that_lost_an_entry_goes_on_and_tells(tmp_path: Path):
+    """Whoever removes an entry neither hides it nor keeps others from searching."""
+    log = AuditLog(str(tmp_path), "demo")
+    for number in range(4):
+        log.append(Entry("anna", "search", "purpose", f"reason {number}"))
+    folder = tmp_path / "find_audit" / "store=demo"
+    (folder / "entry-00000002.parquet").unlink()
+    (folder / "zzz.parquet").write_bytes(b"no entry")
+    assert log.append(Entry("anna", "search", "purpose", "another")) == 5
+    assert [problem.split(":")[0] for problem in log.problems()] == ["entry-00000003.parquet"] * 2 + ["zzz.parquet"]
+    (folder / "entry-00000005.parquet").write_bytes(b"broken")
+    with pytest.raises(LakeError, match="can't be written, so it is not done"):
+        log.append(Entry("anna", "search", "purpose", "yet another"))
+
+
+def test_a_picture_is_written_through_nobodys_link(tmp_path: Path):
+    other, folder = tmp_path / "other", tmp_path / "crops"
+    other.write_text("as it was")
+    folder.mkdir()
+    name = TrackletName(DAY, "west", 1)
+    (folder / f"001_{DAY}_west_1.png").symlink_to(other)
+    written = Path(write_crop(np.zeros((30, 20, 3), np.uint8), folder, "001", name))
+    assert other.read_text() == "as it was" and not written.is_symlink()
+    assert written.stat().st_mode & 0o077 == 0 and Image.open(written).size == (20, 30)
+
+
 # Signing in, and crops without the role
 
 
@@ -198,6 +250,80 @@ def test_wrong_passwords_are_refused_slowed_down_and_audited(page, audit):
         *[("anna", "wrong password")] * 5,
         ("carl", "has not the role find"),
     ]
+
+
+def test_wrong_passwords_fill_no_memory(monkeypatch, tmp_path: Path):
+    """Neither by names that are made up, nor by hashes that are computed side by side."""
+    clock = [1000.0]
+    monkeypatch.setattr(sign_in_page.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(sign_in_page._Tries, "_failed", {})
+    for number in range(1000):
+        clock[0] += 1
+        sign_in_page._Tries.failed(f"invented {number}")
+        assert sign_in_page._Tries.wait(f"tried {number}") == 0
+    assert len(sign_in_page._Tries._failed) <= sign_in_page.WAIT_S
+    running, most = [], []
+
+    class Hasher:
+        def verify(self, *_: str) -> bool:
+            running.append(1)
+            most.append(len(running))
+            time.sleep(0.01)
+            running.pop()
+            return True
+
+    monkeypatch.setattr(users_module, "_hasher", Hasher())
+    tries = [threading.Thread(target=sign_in, args=("anna", PASSWORD, tmp_path / "users.yaml")) for _ in range(8)]
+    for one in tries:
+        one.start()
+    for one in tries:
+        one.join()
+    assert len(most) == 8 and max(most) == 1
+
+
+class Provided(dict):
+    """What Streamlit knows of a user of the OpenID Connect provider."""
+
+    is_logged_in = True
+
+
+def test_a_provider_signs_nobody_in_for_weeks(page, monkeypatch):
+    """Its cookie lasts 30 days: who was idle, or signed in before this shift, signs in again."""
+    out: list[int] = []
+    monkeypatch.setattr(sign_in_page, "has_provider", lambda: True)
+    monkeypatch.setattr("streamlit.logout", lambda: out.append(1))
+    ben = {"email": "ben@shop.example", "email_verified": True, "iat": time.time() - 60}
+    add_user("ben@shop.example", None, ("find",))
+    for claims, seen, title, signed_out in (
+        (ben, time.time(), "Find a person", 0),
+        (ben, 0.0, "Sign in", 1),
+        (ben | {"iat": time.time() - SHIFT_S}, time.time(), "Sign in", 1),
+        ({name: claim for name, claim in ben.items() if name != "iat"}, time.time(), "Sign in", 1),
+        (ben | {"email_verified": False}, time.time(), "Sign in", 0),
+        (ben | {"email": "eve@shop.example"}, time.time(), "Sign in", 0),
+    ):
+        monkeypatch.setattr("streamlit.user", Provided(claims))
+        out.clear()
+        assert headings(page("ben@shop.example", seen)) == [title], claims
+        assert len(out) == signed_out
+    monkeypatch.setattr(Provided, "is_logged_in", False)
+    assert headings(page("ben@shop.example", time.time())) == ["Sign in"], "no password session beside the provider"
+
+
+def test_a_store_that_turns_search_off_ends_the_search_under_way(page, tmp_path: Path, audit):
+    zones = [{"id": "aisle", "name": "![x](http://a.example/y.png)", "kind": "aisle",
+              "polygon": [[0, 0], [11, 0], [11, 8], [0, 8]]}]  # fmt: skip
+    write_store(tmp_path / "stores", zones=zones)
+    test = page("anna")
+    test.text_input(key="find.reason").set_value(REASON)
+    test.selectbox(key="find.age").set_value("adult")
+    test.button(key="find.search").click().run()
+    shown = " ".join(markdown.value for markdown in test.markdown)
+    assert "x" in shown and "![x](" not in shown, "a zone's name fetches no picture"
+    yes = next(button for button in test.button if button.label == "Yes")
+    write_store(tmp_path / "stores", find=None)
+    yes.click().run()
+    assert "confirm" not in [row["action"] for row in audit()] and "is off" in test.info[0].value
 
 
 def test_a_role_that_was_taken_away_is_gone_at_once(page):
@@ -336,13 +462,19 @@ def _zip() -> bytes:
         (_png(60_000, 60_000, zlib.compress(bytes(9_000_000), 9)), "more than 25,000,000 pixels: make it smaller"),
         (_png(5_000, 5_000, zlib.compress(bytes(1_000), 9)), "damaged"),
         (_small() + b"more", "something else is in the file"),
-        (b"\x89PNG\r\n\x1a\n" + bytes(9_000_000), "bytes; a picture may have"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(9_000_000), "more bytes than the 8,000,000 of a picture"),
     ],
     ids=["svg", "zip", "picture and zip", "picture and svg", "bomb", "too little in it", "more behind it", "too large"],
 )
 def test_an_upload_that_is_no_plain_picture_is_refused(data: bytes, message: str):
     with pytest.raises(PictureRefused, match=message):
         isolated.decode_picture(data)
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "."])
+def test_a_picture_that_never_ends_is_not_read(path: str):
+    with pytest.raises(PictureRefused, match="is no file"):
+        isolated.read_picture(Path(path))
 
 
 def test_the_audit_holds_no_picture_and_no_embedding(file: Path, tmp_path: Path, audit):
@@ -356,5 +488,6 @@ def test_the_audit_holds_no_picture_and_no_embedding(file: Path, tmp_path: Path,
 def test_the_dashboard_listens_to_this_machine_alone_and_tells_nobody():
     settings = tomllib.loads((ROOT / "dashboards" / ".streamlit" / "config.toml").read_text())
     assert settings["server"]["address"] == "127.0.0.1"
+    assert settings["server"]["maxUploadSize"] * 1_000_000 <= MOST_BYTES, "whoever opens a page can upload to memory"
     assert settings["browser"]["gatherUsageStats"] is False
     assert settings["client"]["showErrorDetails"] == "none"

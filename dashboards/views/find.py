@@ -19,8 +19,10 @@ from dashboards import sign_in, theme
 from dashboards.page import card, open_view
 from dashboards.search_state import current, owner_of, start
 from dashboards.sign_in import CLICKED, FRAME
+from dashboards.verbatim import in_prose
 from dashboards.view import View, lake_place
 from dashboards.views.find_answers import candidates, where_they_are
+from dashboards.views.find_live import just_seen
 from detection.colours import COLOURS
 from detection.guarded_picture import MOST_BYTES
 from detection.isolated import decode_picture
@@ -31,6 +33,8 @@ from flows.stores import find_store
 from flows.users import User
 
 PICTURE_TYPES = ["jpg", "jpeg", "png", "webp"]
+MOST_PICTURES = 8
+Frame = tuple[PersonSearch, np.ndarray, pd.DataFrame, dict[str, Any], Any]
 STEPS = ("Say why, and whom you look for", "Say who of these people it is", "Go where they were seen last")
 
 
@@ -52,9 +56,9 @@ def render() -> None:
     top = st.container()
     left, right = st.columns([1, 2.1], gap="medium")
     with left, card("Whom, and why"):
-        frame = _ask(view, user)
-        st.caption(f"Purpose in this store: {view.store.find.purpose}")
-        st.caption(f"Signed in as {user.name}. Every search goes into the audit.")
+        frame, reason = _ask(view, user)
+        st.caption(f"Purpose in this store: {in_prose(view.store.find.purpose)}")
+        st.caption(f"Signed in as {in_prose(user.name)}. Every search goes into the audit.")
         st.button("Sign out", on_click=sign_in.sign_out, type="tertiary", icon=":material/logout:")
     found = current(view, user)
     confirmed = found is not None and bool(found.query.confirmed)
@@ -63,6 +67,7 @@ def render() -> None:
         with top, card("Last seen"):
             where_they_are(view, found)
     with right:
+        just_seen(view, user, reason)
         if frame is not None:
             with card("Click on the mark of the person", caption="Heads are blurred."):
                 _people(view, user, *frame)
@@ -92,11 +97,12 @@ def _before(view: View) -> None:
             st.caption(
                 f"This searches what was recorded on {view.day:%d %B %Y}. For somebody who is lost right now, let "
                 f"whoever runs aisleflow start `aisleflow find-live --store {view.store.id}`, which watches what is "
-                "being recorded; send people at the same time."
+                "being recorded: whom it sees comes up here by itself. Send people at the same time."
             )
 
 
-def _ask(view: View, user: User) -> tuple[PersonSearch, np.ndarray, pd.DataFrame, dict[str, Any], Any] | None:
+def _ask(view: View, user: User) -> tuple[Frame | None, str]:
+    """Who is looked for and why. Gives the frame to click in, if that is how, and the reason."""
     way = st.segmented_control(
         "By", ["Description", "Picture", "Person in a frame"], default="Description", key="find.by", required=True
     )
@@ -107,7 +113,7 @@ def _ask(view: View, user: User) -> tuple[PersonSearch, np.ndarray, pd.DataFrame
     filters, newest_first = _filters(view)
     try:
         if way == "Person in a frame":
-            return _frame(view, user, reason, words, (filters, newest_first))
+            return _frame(view, user, reason, words, (filters, newest_first)), reason
         uploads = []
         if way == "Picture":
             uploads = st.file_uploader(
@@ -119,15 +125,15 @@ def _ask(view: View, user: User) -> tuple[PersonSearch, np.ndarray, pd.DataFrame
                 help="One is enough; several views of the same clothes find more.",
             )
         if st.button("Search", type="primary", icon=":material/person_search:", key="find.search", width="stretch"):
-            if way == "Picture" and not uploads:
-                raise ValueError("choose a picture of the person first")
+            if way == "Picture" and not 1 <= len(uploads) <= MOST_PICTURES:
+                raise ValueError(f"choose a picture of the person first, or up to {MOST_PICTURES}")
             search = _search(view, user, reason)
             pictures = [decode_picture(upload.getvalue()) for upload in uploads]
             query = search.of_pictures(pictures) if pictures else Query()
             start(owner_of(view, user), search, replace(query, **words), filters, newest_first)
     except (ValueError, LakeError) as error:
         st.error(_sentence(error), icon=":material/block:")
-    return None
+    return None, reason
 
 
 def _words() -> dict[str, Any]:
@@ -163,9 +169,7 @@ def _search(view: View, user: User, reason: str) -> PersonSearch:
     return PersonSearch(find_store(view.store.id), lake_place(), user.name, reason, [view.day])
 
 
-def _frame(
-    view: View, user: User, reason: str, words: dict[str, Any], asked: tuple[Filters, bool]
-) -> tuple[PersonSearch, np.ndarray, pd.DataFrame, dict[str, Any], Any] | None:
+def _frame(view: View, user: User, reason: str, words: dict[str, Any], asked: tuple[Filters, bool]) -> Frame | None:
     """The picture of a camera at a time, with its people; None until both are chosen, and once somebody is."""
     cells = st.columns(2)
     camera = cells[0].selectbox("Camera", [camera.id for camera in view.store.cameras], key="find.frame.camera")
@@ -178,7 +182,7 @@ def _frame(
     except ValueError:
         raise ValueError(f"{at}: write the time as 14:05 or 14:05:20") from None
     assert moment is not None
-    key = (view.store.id, camera, moment)
+    key = (view.store.id, camera, moment, reason)
     if st.session_state.get(FRAME, (None,))[0] != key:
         search = _search(view, user, reason)
         st.session_state[FRAME] = (key, search, *search.frame(camera, moment))
@@ -225,11 +229,11 @@ def frame_figure(picture: np.ndarray, boxes: np.ndarray) -> go.Figure:
         hovertemplate="search for this person<extra></extra>",
     )
     theme.style(figure, 520, showlegend=False)
-    figure.update_xaxes(visible=False)
-    figure.update_yaxes(visible=False)
+    figure.update_xaxes(visible=False, fixedrange=True)
+    figure.update_yaxes(visible=False, fixedrange=True)
     return figure
 
 
 def _sentence(error: Exception) -> str:
     text = str(error)
-    return f"{text[:1].upper()}{text[1:]}."
+    return in_prose(f"{text[:1].upper()}{text[1:]}.")

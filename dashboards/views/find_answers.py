@@ -12,9 +12,11 @@ import streamlit as st
 from dashboards import plan, theme
 from dashboards.clock import DayClock
 from dashboards.search_state import Found
+from dashboards.verbatim import in_prose
 from dashboards.view import View
-from flows.find import Candidate, TrackletName
+from flows.find import Candidate
 from flows.sightings import COMPASS, STEP_S, LastSeen
+from flows.tracklet_positions import NoPicture
 
 A_ROW = 5
 ARROW_PX = 70
@@ -46,7 +48,7 @@ def candidates(found: Found, clock: DayClock) -> None:
 
 def _candidate(found: Found, one: Candidate, crop: np.ndarray | str, clock: DayClock) -> None:
     if isinstance(crop, str):
-        st.caption(crop)
+        st.caption(in_prose(crop))
     else:
         st.image(crop, width="stretch")
     for label, same, icon in (("Yes", True, ":material/check:"), ("No", False, ":material/close:")):
@@ -59,23 +61,28 @@ def _candidate(found: Found, one: Candidate, crop: np.ndarray | str, clock: DayC
             width="stretch",
         )
     start, end = (datetime.fromtimestamp(at / 1e6, clock.store.zone_info) for at in (one.start_us, one.end_us))
-    place = found.search.last_seen_of(one.name)
+    place = found.places[one.name]
     height = "" if one.height_m is None else f", {one.height_m:.2f} m tall"
     where = place.zone or f"camera {one.name.camera}"
-    st.markdown(f"**{start:%H:%M:%S}** to {end:%H:%M:%S}  \n{where}")
+    going = f", heading {place.heading}" if place.heading else ""
+    st.markdown(f"**{start:%H:%M:%S}** to {end:%H:%M:%S}  \n{in_prose(where)}{going}")
     st.caption(f"{one.likelihood:.0%} likely{height}, camera {one.name.camera}")
 
 
 def where_they_are(view: View, found: Found) -> None:
     """Draw where a confirmed person was last, which way they went, and their whole way over the floor."""
-    path, last = found.search.path(found.query.confirmed)
+    try:
+        path, last = found.search.path(found.query.confirmed)
+    except NoPicture as error:
+        st.info(in_prose(str(error)), icon=":material/wrong_location:")
+        return
     seen = datetime.fromtimestamp(last.time_us / 1e6, view.store.zone_info)
     ago = datetime.now(view.store.zone_info) - seen
     pictured, told, drawn = st.columns([0.6, 1, 2.1], gap="medium")
-    (crop,) = found.crop([last_confirmed(found)])
+    (crop,) = found.crop([found.search.last_of(found.query.confirmed)])
     with pictured.container(key="candidate-confirmed"):
         if isinstance(crop, str):
-            st.caption(crop)
+            st.caption(in_prose(crop))
         else:
             st.image(crop, width="stretch")
     with told:
@@ -89,11 +96,6 @@ def where_they_are(view: View, found: Found) -> None:
     with drawn:
         figure = way_figure(view, path, last)
         st.plotly_chart(figure, key="find.way", config={"displayModeBar": False}, alt="Way of the confirmed person")
-
-
-def last_confirmed(found: Found) -> TrackletName:
-    """The confirmed sighting that ended last."""
-    return max(found.query.confirmed, key=lambda name: found.search.last_seen_of(name).time_us)
 
 
 def _going(last: LastSeen) -> str:

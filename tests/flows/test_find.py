@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows import cli
+from flows import cli, tracklet_positions
 from flows.find import Candidate, Filters, Query, TrackletName
 from flows.find_audit import AuditLog, Entry
+from flows.lake_layout import final_path
 from flows.person_search import PersonSearch
 from flows.places import SECOND_US
 from flows.search_days import index_folder
@@ -135,6 +136,22 @@ def test_the_way_over_the_floor_and_where_it_ends(search: PersonSearch):
     assert (last.camera, last.heading) == ("checkout", "east")
     assert last.x_m == pytest.approx(12.8) and last.speed_m_s == pytest.approx(1.0)
     assert last.time_us == TEN + 65 * SECOND_US
+
+
+def test_where_each_sighting_ended_is_read_once_and_time_and_camera_stay_without_positions(
+    search: PersonSearch, tmp_path: Path, monkeypatch
+):
+    names = [named(track) for track in (1, 2, 4)]
+    reads = []
+    read = tracklet_positions._read
+    monkeypatch.setattr(tracklet_positions, "_read", lambda *asked: reads.append(1) or read(*asked))
+    ended = search.last_seen_each(names)
+    assert len(reads) == 1 and ended[named(2)].heading == "east"
+    assert search.last_of(names) == named(2)
+    (tmp_path / "lake" / final_path("positions", "demo", DAY.isoformat())).unlink()
+    left = search.last_seen_each(names)
+    assert [left[name].time_us for name in names] == [ended[name].time_us for name in names]
+    assert left[named(2)].camera == "checkout" and left[named(2)].x_m is None and left[named(2)].heading is None
 
 
 def test_an_empty_question_an_unknown_colour_and_a_day_without_colours_say_so(search: PersonSearch):

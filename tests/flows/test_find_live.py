@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -74,8 +75,10 @@ def test_a_new_segment_with_the_child_is_reported_once(live: PaintedStore, monke
     record(live, [CHILD], "09-20-00")  # over long before
     (match,) = watch(live, Clock(datetime(2025, 3, 14, 10, 0, 20), recorder()), monkeypatch, 30)
     assert match.end == datetime(2025, 3, 14, 10, 0, 22, tzinfo=UTC) - timedelta(seconds=0.1)
-    assert match.zone == "aisle" or match.x_m == pytest.approx(14, abs=1)
+    assert match.last.x_m == pytest.approx(14, abs=1) and match.last.heading == "east"
     assert str(match).startswith("10:00:21, camera cam") and match.candidate.likelihood > 0.9
+    (kept,) = (Path(live.lake) / "_chunks" / "shop" / "2025-03-14").glob("match-*.json")
+    assert set(json.loads(kept.read_text())) == {"reason", "likelihood", "last", "sighting", "time_us", "box", "others"}
     rows = AuditLog(live.lake, "shop").entries().to_pylist()
     assert [row["action"] for row in rows] == ["live", "match"]
     assert rows[1]["shown"] == [str(match.candidate.name)] and rows[0]["reason"] == REASON
@@ -179,7 +182,7 @@ def test_the_flow_watches_and_keeps_words_only(live: PaintedStore, monkeypatch):
     record(live, [CHILD], f"{now:%H-%M-%S}", day=f"{now:%Y-%m-%d}")
     stores = shelved(live)
     asked = {"store": "shop", "upper": "green", "minutes": 0.0, "lake": live.lake, "stores": str(stores)}
-    with prefect_test_harness(server_startup_timeout=120):
+    with prefect_test_harness(server_startup_timeout=300):
         with pytest.raises(SearchRefused, match="say why you search"):
             find_flow.find_live(reason="", **asked)
         told = find_flow.find_live(reason=REASON, crops=str(live.folder / "crops"), **asked)
