@@ -64,3 +64,12 @@ def segmented(name: str, label: str, options: list[str], default: str, place: An
     value = place.segmented_control(label, options, key=key, required=True, **more) or default
     remember(name, value)
     return value
+
+
+def switch(name: str, label: str, default: bool, place: Any = st, **more: Any) -> bool:
+    """A toggle whose choice is in the link."""
+    key = f"choice.{name}"
+    hold(key, remembered(name, default, lambda text: text == "1"), lambda value: isinstance(value, bool))
+    value = place.toggle(label, key=key, **more)
+    remember(name, "1" if value else "0")
+    return bool(value)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
 from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
+from dashboards.lake_query import Scope
 from dashboards.view import View
+from flows.config import StoreConfig
 from flows.export import FORMATS, csv_bytes, excel_bytes, in_zone, parquet_bytes
 from flows.suppression import KEPT, withhold
 
@@ -28,6 +30,16 @@ def downloads(
     days = f"{view.scope.first}{'' if view.scope.first == view.day else f'_{view.day}'}"
     stem = f"{view.store.id}_{days}_{name}"
     save_buttons(name, data, stem, timezone=view.store.timezone, counts=counts, least=least)
+
+
+def chain_downloads(
+    known: Mapping[str, StoreConfig], scope: Scope, name: str, data: pd.DataFrame, counts: Sequence[str]
+) -> None:
+    """Save rows of several stores, by the strictest of their least counts; `counts` as for `downloads`."""
+    asked = [known[store].privacy.least_count for store in scope.stores]
+    least = max((one for one in asked if one is not None), default=None)
+    days = f"{scope.first}{'' if scope.first == scope.last else f'_{scope.last}'}"
+    save_buttons(name, data, f"chain_{days}_{name}", counts=counts, least=least)
 
 
 def save_buttons(

@@ -11,7 +11,7 @@ from typing import Any
 import streamlit as st
 
 from dashboards import definitions, queries
-from dashboards.choices import choose, hold, remember, remembered
+from dashboards.choices import choose, hold, remember, remembered, switch
 from dashboards.clock import say
 from dashboards.lake_query import Scope
 from dashboards.notices import announce, first_run, no_days
@@ -36,19 +36,13 @@ def open_view(title: str, *, days: str = "one") -> View:
             heading.title(title, anchor=False)
             no_days(store)
         span = _choose_days(store, available, days)
-        hold("choice.staff", _staff_default(), lambda value: isinstance(value, bool))
-        staff = st.toggle("With staff", key="choice.staff", help=definitions.STAFF)
-        remember("staff", "1" if staff else "0")
+        staff = switch("staff", "With staff", False, help=definitions.STAFF)
     view = View(store, Scope(lake_place(), (store_id,), *span, include_staff=staff))
     with heading:
         st.title(title, anchor=False)
         st.caption(_subtitle(view))
     announce(view, available)
     return view
-
-
-def _staff_default() -> bool:
-    return remembered("staff", False, lambda text: text == "1")
 
 
 def _subtitle(view: View) -> str:

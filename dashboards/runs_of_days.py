@@ -13,7 +13,7 @@ from dashboards.downloads import downloads
 from dashboards.view import View
 
 
-def models(runs: pd.DataFrame) -> None:
+def models(view: View, runs: pd.DataFrame) -> None:
     """The models that ran, with the days they ran on."""
     rows = [
         {"Model": model["name"], "sha256": model["sha256"], "Day": row["date"]}
@@ -36,6 +36,7 @@ def models(runs: pd.DataFrame) -> None:
         st.caption(
             f"{runs['config_sha256'].nunique()} versions of store.yaml in these days: compare across them with care."
         )
+    downloads("models", table, view)
 
 
 def history(view: View, runs: pd.DataFrame) -> None:

@@ -45,8 +45,9 @@ def suppress_small_counts(table: str, rows: pd.DataFrame, least: int = LEAST) ->
 
 
 def withhold(rows: pd.DataFrame, counts: Sequence[str], numbers: Sequence[str], least: int) -> pd.DataFrame:
-    """The rows with all `numbers` of those null in which any of `counts` is 1 to `least` - 1; `suppressed`: which."""
+    """The rows with all `numbers` of those null in which any of `counts`, which may be a mean of counts, is above 0 and
+    below `least`; `suppressed`: which."""
     small = np.zeros(len(rows), bool)
     for name in counts:
-        small |= rows[name].between(1, least - 1).to_numpy(bool, na_value=False)
+        small |= ((rows[name] > 0) & (rows[name] < least)).to_numpy(bool, na_value=False)
     return rows.assign(**{name: rows[name].mask(small) for name in numbers}, suppressed=small)

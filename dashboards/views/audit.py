@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import streamlit as st
 
-from dashboards import definitions
+from dashboards import definitions, queries
 from dashboards.downloads import downloads
 from dashboards.page import card, open_view
 from dashboards.view import View, store_file
@@ -52,6 +52,9 @@ def _next_question(view: View, lake: Lake, answered: pd.DataFrame) -> Question |
     scope = view.scope
     if asked is not None and asked.store == view.store.id and scope.first <= asked.day <= scope.last:
         return asked
+    runs = queries.runs(scope)
+    if runs is None or bool(runs["simulated"].all()):
+        return None  # no day has video: a year of them need not be opened one by one to find that out
     done = set(zip(answered["day"], answered["start"].astype("int64"), answered["target"], strict=True))
     seed = st.session_state.setdefault("audit.seed", int(datetime.now().timestamp()))
     every = questions(view.store, lake, first=scope.first, last=scope.last, seed=seed)

@@ -12,10 +12,11 @@ from plotly.subplots import make_subplots
 
 from dashboards import charts, definitions, notices, queries, theme, view
 from dashboards.choices import choose, hold, remember, remembered, segmented
-from dashboards.clock import duration, say, say_short
-from dashboards.downloads import save_buttons
+from dashboards.clock import say, say_short
+from dashboards.downloads import chain_downloads
 from dashboards.lake_query import Scope
 from dashboards.page import card
+from dashboards.views import chain_compared
 from flows.config import StoreConfig
 from flows.unusual import unusual_days
 
@@ -25,10 +26,9 @@ MEASURES = {
     "Mean dwell": ("dwell_s", definitions.DWELL),
     "Time in store": ("stay_s", definitions.STAY),
 }
-
-
 KINDS = [(0.0, theme.BLUE), (0.5, theme.SKY), (1.0, theme.ORANGE)]
 """Colours of a day's bar: a weekday, a weekend, an unusual day."""
+COUNTS = ["footfall", "visitors", "people", "visits"]
 STORES_SHOWN = 12
 USUAL_DAYS = 56  # eight of each weekday, before and after the chosen days, say what is usual
 
@@ -46,26 +46,18 @@ def render() -> None:
         st.badge(f"Simulated data: the people of {which} are invented", icon=":material/science:", color="violet")
     unusual = of_days(unusual_days(around), scope)
     with card("Unusual first", definitions.ANOMALY):
-        _unusual(known, unusual)
+        _unusual(known, scope, unusual)
     shown = _stores_shown(numbers, unusual)
     own = numbers[numbers["store"].isin(shown)]
     _cards(known, own, of_days(around, scope.last_days(14)), unusual)
     with card("Day by day", MEASURES[measure][1]):
         _multiples(known, own, unusual, measure)
-    _save(known, numbers)
+        chain_downloads(known, scope, "days", numbers.drop(columns="simulated"), COUNTS)
     left, right = st.columns(2, gap="medium")
     with left, card("By weekday", f"{MEASURES[measure][1]}\n\nMedian over the chosen days."):
-        _weekdays(known, numbers, measure)
+        chain_compared.weekdays(known, scope, numbers, measure, MEASURES[measure][0])
     with right, card("Stores compared"):
-        _compare(known, numbers)
-
-
-def _save(known: dict[str, StoreConfig], numbers: pd.DataFrame) -> None:
-    """Save the numbers, by the strictest of the stores' least counts."""
-    asked = [known[store].privacy.least_count for store in numbers["store"].unique()]
-    least = max((one for one in asked if one is not None), default=None)
-    rows, stem = numbers.drop(columns="simulated"), f"chain_{numbers['date'].min():%Y-%m-%d}"
-    save_buttons("chain", rows, stem, counts=["footfall", "visitors", "people", "visits"], least=least)
+        chain_compared.stores(known, scope, numbers)
 
 
 def _head() -> tuple[dict[str, StoreConfig], Scope, str]:
@@ -159,7 +151,7 @@ def _cards(
             )
 
 
-def _unusual(known: dict[str, StoreConfig], unusual: pd.DataFrame) -> None:
+def _unusual(known: dict[str, StoreConfig], scope: Scope, unusual: pd.DataFrame) -> None:
     if unusual.empty:
         st.success("No day of these stands out.", icon=":material/check_circle:")
         return
@@ -192,6 +184,7 @@ def _unusual(known: dict[str, StoreConfig], unusual: pd.DataFrame) -> None:
             "Coverage": st.column_config.NumberColumn(format="%.1f%%", help=definitions.COVERAGE),
         },
     )
+    chain_downloads(known, scope, "unusual", table.drop(columns="Open"), ["Footfall", "Usual"])
 
 
 def _multiples(known: dict[str, StoreConfig], numbers: pd.DataFrame, unusual: pd.DataFrame, measure: str) -> None:
@@ -237,48 +230,3 @@ def _multiples(known: dict[str, StoreConfig], numbers: pd.DataFrame, unusual: pd
     if column.endswith("_s"):
         figure.update_yaxes(title_text="Minutes", col=1)
     st.plotly_chart(figure, key="multiples", config={"displayModeBar": False}, alt=f"{measure} of each store by day")
-
-
-def _weekdays(known: dict[str, StoreConfig], numbers: pd.DataFrame, measure: str) -> None:
-    column = MEASURES[measure][0]
-    scale = 60 if column.endswith("_s") else 1
-    grid = numbers.assign(weekday=numbers["date"].dt.dayofweek).pivot_table(
-        index="store", columns="weekday", values=column, aggfunc="median"
-    )
-    grid = grid.reindex(columns=range(7)) / scale
-    grid.index = pd.Index([known[store].name for store in grid.index])
-    grid.columns = list(charts.WEEKDAYS)
-    unit = {"footfall": "crossings", "visitors": "people"}.get(column, "minutes")
-    figure = charts.heat_grid(grid, unit, 110 + 55 * len(grid), digits=1 if scale > 1 else 0)
-    st.plotly_chart(figure, key="weekdays", config={"displayModeBar": False}, alt=f"{measure} by weekday")
-    st.caption("Days each store was closed, or that hold no data, are empty.")
-
-
-def _compare(known: dict[str, StoreConfig], numbers: pd.DataFrame) -> None:
-    rows = []
-    for store, days in numbers.groupby("store"):
-        weights = days["visits"].to_numpy(dtype=float)
-        dwell = days["dwell_s"].to_numpy(dtype=float)
-        sure = ~np.isnan(dwell) & (weights > 0)
-        rows.append(
-            {
-                "Store": known[str(store)].name,
-                "Days": len(days),
-                "Footfall a day": days["footfall"].mean(),
-                "Fullest day": days["date"].iloc[int(days["people"].argmax())],
-                "Mean dwell": duration(float(np.average(dwell[sure], weights=weights[sure])) if sure.any() else None),
-                "Coverage": days["coverage"].mean() * 100,
-            }
-        )
-    st.dataframe(
-        pd.DataFrame(rows),
-        hide_index=True,
-        key="compare.table",
-        placeholder="-",
-        column_config={
-            "Footfall a day": st.column_config.NumberColumn(format="%.0f", help=definitions.FOOTFALL),
-            "Fullest day": st.column_config.DateColumn(format="ddd D MMM", help="Most different people."),
-            "Mean dwell": st.column_config.TextColumn(help=definitions.DWELL),
-            "Coverage": st.column_config.NumberColumn(format="%.1f%%", help=definitions.COVERAGE),
-        },
-    )

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from dashboards import charts, definitions, floor_queries, queries, runs_of_days, theme
+from dashboards.choices import switch
 from dashboards.clock import duration
 from dashboards.day import camera_gaps, occupancy_steps, step_seconds
 from dashboards.downloads import downloads
@@ -43,7 +44,7 @@ def render() -> None:
     with right, card("Who is inside, counted in several ways", definitions.SEVERAL_WAYS):
         _several_ways(view)
     with card("Models", "The models that ran, by the sha256 of their weights. A change of model is a change of ruler."):
-        runs_of_days.models(runs)
+        runs_of_days.models(view, runs)
     with card("Runs", f"Each store-day's processing, newest first. {definitions.STAGES}"):
         runs_of_days.history(view, runs)
 
@@ -109,7 +110,7 @@ def _checks(view: View) -> None:
             "Unit": checks["unit"],
         }
     )
-    shown = table if st.toggle("All checks", value=not wrong, key="checks.all") else table[table["Wrong"]]
+    shown = table if not wrong or switch("checks", "All checks", False) else table[table["Wrong"]]
     st.dataframe(
         shown,
         hide_index=True,

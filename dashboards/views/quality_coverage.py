@@ -139,3 +139,4 @@ def through_day(view: View) -> None:
     charts.day_axis(figure, clock, float(elapsed.min()), float(elapsed.max()) + minutes / 60, most=8)
     figure.update_yaxes(type="category", showgrid=False)
     st.plotly_chart(figure, key="hours", config={"displayModeBar": False}, alt="Coverage of each zone through the day")
+    downloads("coverage_through_day", series[["zone", "time", "coverage"]], view.on_its_last_day())

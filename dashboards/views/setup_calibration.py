@@ -91,8 +91,20 @@ def _pair_table(store: StoreConfig, draft: Draft, camera: Any, pairs: list[dict[
             "Point": number(disabled=True, width=50),
             "Pixel x": number(format="%.1f", min_value=0.0, width=70),
             "Pixel y": number(format="%.1f", min_value=0.0, width=70),
-            "Floor x (m)": number(format="%.2f", min_value=-1.0, max_value=store.floor.width_m + 1, width=80),
-            "Floor y (m)": number(format="%.2f", min_value=-1.0, max_value=store.floor.depth_m + 1, width=80),
+            "Floor x (m)": number(
+                "x (m)",
+                help="On the floor, eastward.",
+                format="%.2f",
+                min_value=-1.0,
+                max_value=store.floor.width_m + 1,
+            ),
+            "Floor y (m)": number(
+                "y (m)",
+                help="On the floor, northward.",
+                format="%.2f",
+                min_value=-1.0,
+                max_value=store.floor.depth_m + 1,
+            ),
         },
     )
     fresh = [

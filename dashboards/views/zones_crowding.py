@@ -14,6 +14,8 @@ from flows.density import FRUIN_LEVELS, FRUIN_LIMITS
 from flows.rollup import LEVEL_COLUMNS
 
 CROWDED_DAYS = 10
+SYMBOLS = ("circle", "diamond", "square", "cross")
+"""A zone whose colour another one has already is told from it by the shape of its marks."""
 
 
 def levels(view: View) -> None:
@@ -71,7 +73,7 @@ def crowding(view: View) -> None:
         }
     ).sort_values("Minutes", ascending=False)
     st.caption(
-        f"{_episodes(len(table))}, {table['Minutes'].sum():,.0f} minutes in all; larger dots lasted longer."
+        f"{_episodes(len(table))}, {table['Minutes'].sum():,.0f} minutes in all; larger marks lasted longer."
         + (f" Drawn: the {CROWDED_DAYS} days with the most minutes." if table["Day"].nunique() > CROWDED_DAYS else "")
     )
     with st.expander("The episodes, the longest first", icon=":material/table_rows:"):
@@ -93,8 +95,8 @@ def _episodes(count: int) -> str:
 
 
 def _crowded_times(view: View, episodes: pd.DataFrame, local: pd.Series) -> go.Figure:
-    """A dot an episode at its day and time on the clock, a colour a zone; the area of a dot is its length. Of the days
-    those with the most minutes, in order."""
+    """A mark an episode at its day and time on the clock, a colour and shape a zone; a mark's area is its length. Of
+    the days those with the most minutes, in order."""
     drawn = episodes.assign(minutes=episodes["seconds"] / 60, day=local.dt.date, local=local)
     worst = sorted(drawn.groupby("day")["minutes"].sum().nlargest(CROWDED_DAYS).index)
     drawn = drawn[drawn["day"].isin(worst)]  # a year has tens of thousands of episodes: what is said is said of these
@@ -116,6 +118,7 @@ def _crowded_times(view: View, episodes: pd.DataFrame, local: pd.Series) -> go.F
             mode="markers",
             marker={
                 "color": theme.CATEGORICAL[number % len(theme.CATEGORICAL)],
+                "symbol": SYMBOLS[number // len(theme.CATEGORICAL) % len(SYMBOLS)],
                 "size": own["minutes"],
                 "sizemode": "area",
                 "sizeref": 2 * float(drawn["minutes"].max()) / 26**2,

@@ -1,10 +1,11 @@
 """How long the dashboard's pages take: on a simulated month, and on a year of fifty stores.
 
-    python -m tests.benchmarks.pages --json [--lake LAKE --stores STORES] [--year]
+    python -m tests.benchmarks.pages --json [--lake LAKE --stores STORES] [--year] [--browser]
 
 Without --lake the month is simulated first. With --year a lake of 50 stores x 365 days is made of simulated days (the
 same few days' visits, crossings and counts under every date, some 18,000 store-days). Each page is drawn by Streamlit's
 AppTest in this process, without a browser: `first_s` the first time, nothing cached; `again_s` once the answers are.
+With --browser each is opened in a headless Chromium as well, on a server of its own (see `pages_browser`).
 """
 
 from __future__ import annotations
@@ -69,8 +70,8 @@ def _link(source: Lake, root: Path, shop: str, like: date, store: str, day: date
     note.write_bytes(manifest_bytes(own))
 
 
-def measure(lake: Path, stores: Path, spans: dict[str, dict[str, str]]) -> dict[str, Any]:
-    """Seconds to draw each page, in each of the views (name -> the link's parameters)."""
+def measure(lake: Path, stores: Path, name: str, link: dict[str, str]) -> dict[str, Any]:
+    """Seconds to draw each page in the view of a link with these parameters."""
     import logging
 
     import streamlit as st
@@ -83,22 +84,21 @@ def measure(lake: Path, stores: Path, spans: dict[str, dict[str, str]]) -> dict[
     warm = AppTest.from_string(SCRIPT.format("today"), default_timeout=300)  # imports are no page's time
     warm.run()
     found: dict[str, Any] = {}
-    for view, link in spans.items():
-        for page in PAGES:
-            st.cache_data.clear()
-            st.cache_resource.clear()
-            lake_query.forget_answers()
-            times = []
-            for _ in range(2):
-                test = AppTest.from_string(SCRIPT.format(page), default_timeout=600)
-                for name, value in link.items():
-                    test.query_params[name] = value
-                started = time.perf_counter()
-                test.run()
-                times.append(time.perf_counter() - started)
-                if test.exception:
-                    raise RuntimeError(f"{page}: {test.exception[0].message}")
-            found[f"{view}: {page}"] = {"first_s": round(times[0], 2), "again_s": round(times[1], 2)}
+    for page in PAGES:
+        st.cache_data.clear()
+        st.cache_resource.clear()
+        lake_query.forget_answers()
+        times = []
+        for _ in range(2):
+            test = AppTest.from_string(SCRIPT.format(page), default_timeout=600)
+            for parameter, value in link.items():
+                test.query_params[parameter] = value
+            started = time.perf_counter()
+            test.run()
+            times.append(time.perf_counter() - started)
+            if test.exception:
+                raise RuntimeError(f"{page}: {test.exception[0].message}")
+        found[f"{name}: {page}"] = {"first_s": round(times[0], 2), "again_s": round(times[1], 2)}
     return found
 
 
@@ -108,6 +108,7 @@ def main() -> None:
     parser.add_argument("--lake", type=Path, help="lake of a simulated month that is there already")
     parser.add_argument("--stores", type=Path, help="its folder of store.yaml files")
     parser.add_argument("--year", action="store_true", help="also a year of fifty stores")
+    parser.add_argument("--browser", action="store_true", help="also open each page in a headless Chromium")
     parser.add_argument("--keep", type=Path, help="where the year is made, or lies already; without it a temporary one")
     chosen = parser.parse_args()
     folder = Path(tempfile.mkdtemp()) if chosen.keep is None else chosen.keep
@@ -116,17 +117,31 @@ def main() -> None:
         if month is None:
             made = demo_lake(folder / "month")
             month = made.lake, made.stores
-        result = measure(*month, {"month": {"store": "plateau"}})
+        shown = {"month": (month, {"store": "plateau"}, {"store": "kiez"})}
         if chosen.year:
             year = folder / "lake", folder / "stores"
             if not year[0].exists():
                 year_of_stores(folder)
             link = {"store": "store_07", "from": FIRST.isoformat(), "day": LAST.isoformat()}
-            result |= measure(*year, {"year of 50 stores": link})
+            shown["year of 50 stores"] = year, link, {"store": "store_01"}
+        result: dict[str, Any] = {}
+        for name, ((lake, stores), link, before) in shown.items():
+            result |= measure(lake, stores, name, link)
+            if chosen.browser:
+                from tests.benchmarks import pages_browser
+
+                opened = pages_browser.measure(lake, stores, PAGES, link, before)
+                for page, times in opened.items():
+                    result[f"{name}: {page}"] |= times
     finally:
         if chosen.keep is None:
             shutil.rmtree(folder)
-    result = {"slowest_first_s": max(own["first_s"] for own in result.values())} | result
+    slowest = {
+        f"slowest_{kind}": max(own[kind] for own in result.values())
+        for kind in ("first_s", "opened_s")
+        if kind in next(iter(result.values()))
+    }
+    result = slowest | result
     print(json.dumps(result) if chosen.json else "\n".join(f"{name}: {own}" for name, own in result.items()))
 
 

@@ -6,11 +6,14 @@ import base64
 import json
 from collections.abc import Callable
 from datetime import date
+from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import streamlit as st
 import yaml
 from PIL import Image
 from streamlit.testing.v1 import AppTest
@@ -181,6 +184,64 @@ def test_chain_puts_the_crowded_saturday_and_the_failed_camera_first(page: Open)
     table = next(one.value for one in test.dataframe if "What" in one.value.columns)
     assert "was seen" in " ".join(table.loc[table["Store"].str.startswith("Plateau"), "What"])
     assert set(metrics(test)) == {"Plateau Market, Montréal", "Kiezladen, Berlin"}
+
+
+@pytest.fixture
+def saved(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], pd.DataFrame]:
+    """What the CSV button of a page's table saves, by the end of its file's name."""
+    files: dict[str, Callable[[], bytes]] = {}
+    button = st.download_button
+
+    def keep(label: str, content: Callable[[], bytes], file_name: str, kind: str, **more: Any) -> bool:
+        files[file_name] = content
+        return button(label, content, file_name, kind, **more)
+
+    monkeypatch.setattr(st, "download_button", keep)
+
+    def read(ending: str) -> pd.DataFrame:
+        (found,) = [name for name in files if name.endswith(f"_{ending}.csv")]
+        return pd.read_csv(BytesIO(files[found]()))
+
+    return read
+
+
+def test_every_table_of_a_chain_is_saved(page: Open, saved: Callable[[str], pd.DataFrame]) -> None:
+    test = page("chain")
+    shown = {column: one.value for one in test.dataframe for column in ("What", "Fullest day") if column in one.value}
+    pd.testing.assert_series_equal(saved("unusual")["Footfall"], shown["What"]["Footfall"], check_dtype=False)
+    compared = saved("stores")
+    assert compared["Store"].tolist() == shown["Fullest day"]["Store"].tolist()
+    assert compared["Footfall a day"].tolist() == (compared["Footfall"] / compared["Days"]).tolist()
+    days, weekdays = saved("days"), saved("weekdays")
+    own = days[(days["store"] == "kiez") & (pd.to_datetime(days["date"]).dt.dayofweek == 5)]
+    row = weekdays[(weekdays["store"] == "kiez") & (weekdays["weekday"] == "Sat")].iloc[0]
+    assert (row["footfall_median"], row["people"]) == (own["footfall"].median(), own["people"].sum())
+
+
+def test_small_counts_of_a_chain_are_withheld_from_every_file(
+    page: Open, stores: Path, saved: Callable[[str], pd.DataFrame]
+) -> None:
+    file = stores / "kiez" / "store.yaml"
+    file.write_text(f"{file.read_text()}\nprivacy: {{least_count: 1000000}}\n")
+    page("chain")
+    for name, numbers in (
+        ("unusual", ["Footfall", "Usual", "Change"]),
+        ("stores", ["Footfall", "Footfall a day", "Mean dwell (s)", "People", "Visits"]),
+        ("days", ["footfall", "people", "dwell_s"]),
+        ("weekdays", ["footfall_median", "people"]),
+    ):
+        table = saved(name)
+        assert len(table) and table["suppressed"].all() and table[numbers].isna().all(axis=None), name
+
+
+def test_coverage_through_the_day_is_saved_on_the_stores_clock(
+    page: Open, saved: Callable[[str], pd.DataFrame]
+) -> None:
+    page("quality", store="plateau", day="2025-03-12")
+    table = saved("coverage_through_day")
+    lowest = table.loc[table["coverage"].idxmin()]
+    assert lowest["coverage"] < 0.95 and lowest["time"].startswith("2025-03-12T1") and "-0400" in lowest["time"]
+    assert 13 <= int(lowest["time"][11:13]) <= 15, "the camera was out from 13:10 to 15:25"
 
 
 def test_quality_lists_gaps_on_the_stores_clock(page: Open) -> None:
