@@ -1,7 +1,9 @@
 """The best picture of each person in each few seconds: what a person is recognised by later.
 
 Tracking runs over the whole day, crops are chosen while a chunk is decoded; so inside each slice of wall-clock time
-detections are chained by overlap alone, and the best crop of each chain is kept.
+detections are chained by overlap alone, and the best crop of each chain is kept. A chain of one detection makes no
+track either, and has none. In longer slices a chain passes more often from one person to another, who then has no crop:
+10 s are as good for the joining of tracks as 4 s, with two fifths fewer crops; 20 s are worse (docs/speed.md).
 """
 
 from __future__ import annotations
@@ -14,10 +16,12 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from detection.detector import Detections
+from detection.matching import box_iou, intersection
 from detection.video import Frame
 
 MICROSECONDS = 1_000_000
 CHAIN_IOU = 0.3
+LEAST_FOUND = 2
 MARGIN = 0.05  # of the box, on each side: detectors cut close
 BORDER_PIXELS = 2.0
 WANTED_HEIGHT = 256.0  # the re-identification networks' input height, pixels
@@ -42,6 +46,7 @@ class _Chain:
     box: np.ndarray
     last_frame: int
     best: SelectedCrop
+    found: int = 1
 
 
 @dataclass
@@ -62,7 +67,7 @@ class CropSelector:
         min_quality: crops below are not worth embedding.
     """
 
-    def __init__(self, slice_s: float = 4.0, *, max_missed_frames: int = 5, min_quality: float = 0.02) -> None:
+    def __init__(self, slice_s: float = 10.0, *, max_missed_frames: int = 5, min_quality: float = 0.02) -> None:
         if not slice_s > 0:
             raise ValueError(f"a slice must be longer than 0 s, not {slice_s}")
         self._slice_us = round(slice_s * MICROSECONDS)
@@ -90,7 +95,7 @@ class CropSelector:
                 crop = self._crop(frame, box, index, qualities[index])
                 self._slice.chains.append(_Chain(box, self._frame_index, crop))
                 continue
-            chain.box, chain.last_frame = box, self._frame_index
+            chain.box, chain.last_frame, chain.found = box, self._frame_index, chain.found + 1
             if qualities[index] > chain.best.quality:
                 chain.best = self._crop(frame, box, index, qualities[index])
         return closed
@@ -99,7 +104,8 @@ class CropSelector:
         """Close the current slice, at the end of the recording; its crops in order of frame and detection."""
         if self._slice is None:
             return []
-        crops = [chain.best for chain in self._slice.chains if chain.best.quality >= self._min_quality]
+        chains = [chain for chain in self._slice.chains if chain.found >= LEAST_FOUND]
+        crops = [chain.best for chain in chains if chain.best.quality >= self._min_quality]
         self._slice = None
         return sorted(crops, key=lambda crop: (crop.frame_index, crop.detection_index))
 
@@ -137,14 +143,6 @@ def crop_qualities(image: np.ndarray, detections: Detections, asked: np.ndarray 
     return size * sharpness * _share_in_front(boxes) * _wholeness(boxes, image.shape[:2]) * detections.scores
 
 
-def box_iou(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Intersection over union (N, M) of boxes (N, 4) and (M, 4) xyxy."""
-    shared = _intersection(first, second)
-    areas = [np.prod(boxes[:, 2:] - boxes[:, :2], axis=1) for boxes in (first, second)]
-    union = areas[0][:, None] + areas[1][None] - shared
-    return shared / np.maximum(union, 1e-9)
-
-
 def cut_out(image: np.ndarray, box: np.ndarray, margin: float = 0.0) -> np.ndarray:
     """Copy of a box (4,) xyxy of the picture, widened by `margin` of its sides, at least one pixel."""
     height, width = image.shape[:2]
@@ -157,14 +155,9 @@ def cut_out(image: np.ndarray, box: np.ndarray, margin: float = 0.0) -> np.ndarr
     return image[top:bottom, left:right].copy()
 
 
-def _intersection(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    corner = np.minimum(first[:, None, 2:], second[None, :, 2:]) - np.maximum(first[:, None, :2], second[None, :, :2])
-    return np.clip(corner, 0, None).prod(axis=2)
-
-
 def _share_in_front(boxes: np.ndarray) -> np.ndarray:
     """Share of each box that no nearer person (whose box ends lower in the picture) overlaps."""
-    shared = _intersection(boxes, boxes)
+    shared = intersection(boxes, boxes)
     nearer = boxes[None, :, 3] > boxes[:, None, 3]
     hidden = np.where(nearer, shared, 0).max(axis=1)
     areas = np.maximum(np.prod(boxes[:, 2:] - boxes[:, :2], axis=1), 1e-9)

@@ -1,11 +1,11 @@
 """Chunks: pieces of a camera's recording, turned into detections with embeddings, one Parquet file each.
 
-A chunk is decode -> detect -> looks, best crop a person and slice -> embed; the three go on side by side, with bounded
-queues between them. Tracking comes later, over a camera's whole day, so that where the cuts lie can't change a count:
-frames are sampled on an absolute time grid, what changed between them is looked for and crops are chosen within
-wall-clock slices of `SLICE_S`, and chunks are cut at multiples of that. A chunk's file is named by the hash of
-all that it depends on (content of the recording, piece, camera settings, model files), so work that was done is found
-again, and crops of people never leave the process.
+A chunk is decode -> detect -> looks, best crop a person and slice -> embed (flows/chunk_table.py); the three go on side
+by side, with bounded queues between them. Tracking comes later, over a camera's whole day, so that where the cuts lie
+can't change a count: frames are sampled on an absolute time grid, what changed between them is looked for and crops are
+chosen within wall-clock slices of `SLICE_S`, and chunks are cut at multiples of that. A chunk's file is named by the
+hash of all that it depends on (content of the recording, piece, camera settings, model files), so work that was done is
+found again, and crops of people never leave the process.
 """
 
 from __future__ import annotations
@@ -14,24 +14,20 @@ import hashlib
 import io
 import json
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 
-import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from detection.colours import COLOURS, GARMENTS, garment_colours
-from detection.crops import CropSelector, SelectedCrop
-from detection.detector import Detections, Detector, load_detector
+from detection.crops import CropSelector
+from detection.detector import Detector, load_detector
 from detection.isolated import IsolatedReader
 from detection.looker import Looked, Looker
-from detection.looks import SIZE as LOOKS_SIZE
-from detection.looks import looks_of
 from detection.tiles import Tile
 from detection.video import Recording
 from flows.ahead import ahead, batches
+from flows.chunk_table import ChunkTable
 from flows.config import Camera, DetectorChoice, ReidChoice, StoreConfig
 from flows.day_secrets import DaySecret
 from flows.errors import JobStopped
@@ -41,17 +37,15 @@ from flows.recordings import CameraDay, RecordedFile, check_still_there, content
 from flows.sight import small_people_tiles
 from flows.stages import Stages
 from reid.embedder import Embedder, load_embedder
-from reid.rotation import rotate
 
-FORMAT = 5  # raise when a chunk's content would differ for the same inputs
-SLICE_S = 4
+FORMAT = 6  # raise when a chunk's content would differ for the same inputs
+SLICE_S = 10
+FRESH_S = 5  # divides SLICE_S: chunks are cut where nothing depends on what was before
 CHUNK_S = 900
 FRAMES_AHEAD = 4
 LOOKED_AT_ONCE = 10
 LOOKED_AHEAD = 1
 LEAST_SCORE = 0.1  # weaker boxes than the configured confidence still continue tracks (ByteTrack)
-MAX_CROPS_WAITING = 32
-SMALLEST_CROP_PX = 8  # below, a picture says nothing about who it is; the embedder refuses it
 SECOND = 1_000_000
 
 Progress = Callable[[str, int], None]
@@ -95,7 +89,7 @@ class Chunk:
     @property
     def key(self) -> str:
         """Hash of the inputs. Paths are no input: a recording that was moved is still the same recording."""
-        inputs = asdict(self) | {"path": "", "format": FORMAT, "slice_s": SLICE_S}
+        inputs = asdict(self) | {"path": "", "format": FORMAT, "slice_s": SLICE_S, "fresh_s": FRESH_S}
         inputs["secret"] = self.secret and self.secret.key
         return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -219,10 +213,10 @@ def process_chunk(
         from_us=chunk.from_us,
         to_us=chunk.to_us,
         assumed_fps=chunk.assumed_fps,
-        motion=(chunk.whole_s, SLICE_S),
+        motion=(chunk.whole_s, FRESH_S),
     )
-    table = _Gathered(embedder, chunk.secret.read() if chunk.secret else None, chunk.colours)
-    selector = CropSelector(slice_s=SLICE_S)
+    table = ChunkTable(embedder, chunk.secret.read() if chunk.secret else None, chunk.colours)
+    selector = CropSelector(SLICE_S)
     stages = Stages()
     for looked in ahead(_looked(reader, Looker(detector, chunk.tiles), stages), LOOKED_AHEAD):
         table.stages.lap(None)
@@ -253,76 +247,3 @@ def _looked(reader: IsolatedReader, looker: Looker, stages: Stages) -> Iterator[
         stages.lap("detect")
         yield looked
         stages.lap(None)
-
-
-class _Gathered:
-    """Rows of a chunk: one a detection, and one without a box for a frame without anyone."""
-
-    def __init__(self, embedder: Embedder, secret: bytes | None, colours: bool) -> None:
-        self.stages = Stages()
-        self._embedder, self._secret, self._measures_colours = embedder, secret, colours
-        self._frames: list[tuple[int, Detections, np.ndarray]] = []
-        self._key_looks = np.zeros((0, LOOKS_SIZE), np.uint8)
-        self._picture_size: tuple[int, int] | None = None
-        self._waiting: list[SelectedCrop] = []
-        self._embedded: dict[tuple[int, int], tuple[float, np.ndarray, np.ndarray | None]] = {}
-
-    def add(self, looked: Looked) -> None:
-        frame, boxes, repeats = looked.frame, looked.people.boxes, looked.repeats
-        looks = np.empty((len(boxes), LOOKS_SIZE), np.uint8)
-        looks[repeats >= 0] = self._key_looks[repeats[repeats >= 0]]
-        looks[repeats < 0] = looks_of(frame.image, boxes[repeats < 0])
-        if frame.key:
-            self._key_looks = looks
-        self._frames.append((frame.time_us, looked.people, looks))
-        self._picture_size = (frame.image.shape[1], frame.image.shape[0])
-
-    def embed(self, crops: Iterable[SelectedCrop], last: bool = False) -> None:
-        """Embed chosen crops in batches, so that pictures of people wait in memory only briefly."""
-        self._waiting.extend(crop for crop in crops if min(crop.image.shape[:2]) >= SMALLEST_CROP_PX)
-        if len(self._waiting) < (1 if last else MAX_CROPS_WAITING):
-            return
-        vectors = self._embedder.embed([crop.image for crop in self._waiting])
-        if self._secret is not None:
-            vectors = rotate(vectors, self._secret)
-        for crop, vector in zip(self._waiting, vectors, strict=True):
-            colours = garment_colours(crop.image).ravel().astype(np.float16) if self._measures_colours else None
-            self._embedded[crop.frame_index, crop.detection_index] = (crop.quality, vector.astype(np.float16), colours)
-        self._waiting.clear()
-
-    def table(self, reader: IsolatedReader, stages: Stages) -> pa.Table:
-        rows: list[dict[str, object]] = []
-        for number, (time_us, detections, looks) in enumerate(self._frames):
-            for index, (box, score) in enumerate(zip(detections.boxes, detections.scores, strict=True)):
-                quality, embedding, colours = self._embedded.get((number, index), (None, None, None))
-                corners = dict(zip(("x1", "y1", "x2", "y2"), box, strict=True))
-                crop = {"quality": quality, "embedding": embedding, "colours": colours}
-                rows.append({"time_us": time_us, **corners, "score": score, "looks": looks[index].tobytes(), **crop})
-            if len(detections) == 0:
-                rows.append({"time_us": time_us})
-        report = reader.report
-        notes = {
-            "problems": report.problems,
-            "timestamps": report.timestamps,
-            "frames_decoded": report.frames_decoded,
-            "picture_size": self._picture_size,
-            "stage_seconds": stages.seconds | self.stages.seconds,
-        }
-        schema = chunk_schema(self._embedder.dimension).with_metadata({"report": json.dumps(notes)})
-        return pa.Table.from_pylist(rows, schema)
-
-
-def chunk_schema(dimension: int) -> pa.Schema:
-    """Columns of a chunk's file. A null box marks a frame in which nobody was found."""
-    pixels = [(name, pa.float32()) for name in ("x1", "y1", "x2", "y2")]
-    return pa.schema(
-        [
-            ("time_us", pa.int64()),
-            *pixels,
-            ("score", pa.float32()),
-            ("looks", pa.binary(LOOKS_SIZE)),
-            ("quality", pa.float32()),
-            ("embedding", pa.list_(pa.float16(), dimension)),
-            ("colours", pa.list_(pa.float16(), len(GARMENTS) * len(COLOURS))),
-        ]
-    )

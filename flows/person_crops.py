@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from detection.crops import box_iou, cut_out
+from detection.crops import cut_out
 from detection.detector import DetectorError, DetectorNotFound
 from detection.heads import blur_heads
 from detection.isolated import first_frames
+from detection.matching import box_iou
 from detection.video import Recording
 from flows.ahead import ahead
 from flows.chunks import detector_of

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from detection.crops import CropSelector, box_iou, crop_qualities, cut_out
+from detection.crops import CropSelector, crop_qualities, cut_out
 from detection.detector import Detections
 from detection.video import Frame
 
@@ -45,6 +45,14 @@ def test_chunks_cut_at_slices_select_what_the_whole_selects():
     assert parts == whole and len(whole) == 6
 
 
+def test_a_box_that_flickers_has_no_crop():
+    frames = growing(20)
+    for number in (3, 12):
+        time_us, found = frames[number]
+        frames[number] = time_us, people(*found.boxes.tolist(), [300.0, 300, 380, 470])
+    assert [(frame, detection) for frame, detection, _ in select(frames)] == [(0, 1), (19, 0)]
+
+
 def test_hidden_cut_small_and_blurred_people_are_worse():
     image = picture()
     whole, behind, cut, small = (
@@ -72,9 +80,3 @@ def test_crop_is_a_copy_of_the_box_and_never_empty():
 
 def test_frames_without_anyone_give_nothing():
     assert select([(0, Detections.none()), (5 * SECOND, Detections.none())]) == []
-
-
-def test_overlap():
-    np.testing.assert_allclose(
-        box_iou(np.array([[0, 0, 2, 2.0]]), np.array([[0, 0, 2, 2], [1, 0, 3, 2], [5, 5, 6, 6.0]])), [[1, 1 / 3, 0]]
-    )
