@@ -1,6 +1,7 @@
 """How fast video becomes counts, beside what a user would write and beside what the machine could do at best.
 
-    python -m tests.benchmarks.speed SCENE [--camera C] [--seconds S] [--rounds N] [--minutes SHORT LONG] [--json]
+    python -m tests.benchmarks.speed SCENE [--camera C] [--seconds S] [--empty-seconds S] [--rounds N]
+                                     [--minutes SHORT LONG] [--keep FOLDER] [--json]
 
 SCENE is a folder of the store renderer. On the same video with the same detector weights, in turns, each in a process
 of its own: (a) `ours`; (b) `counter`, ultralytics' RegionCounter on every frame; (c) `sampled`, the same at our
@@ -113,8 +114,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("scene", type=Path)
     parser.add_argument("--camera", default="produce")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of the busy video")
     parser.add_argument(
-        "--seconds", type=float, default=60.0, help="of the busy video; the empty one is ten times that"
+        "--empty-seconds", type=float, help="of the one that is mostly empty; ten times that if not given"
     )
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--minutes", type=float, nargs=2, help="lengths to compare peak memory at, such as 10 60")
@@ -122,6 +124,9 @@ def main() -> None:
     parser.add_argument("--confidence", type=float, default=0.25)
     parser.add_argument("--reid", default="rga-store")
     parser.add_argument("--fps", type=float, default=5.0, help="our sampling rate")
+    parser.add_argument(
+        "--keep", type=Path, help="folder for the videos, kept and found again; without it a temporary one"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of lines")
     chosen = parser.parse_args()
     weights = find_model(chosen.detector, SHIPPED_WEIGHTS)
@@ -129,12 +134,13 @@ def main() -> None:
         parser.error(f"detector {chosen.detector!r} not found: name a shipped one or a path")
     settings = Settings(chosen.detector, str(weights), chosen.confidence, chosen.reid, chosen.fps, 10.0)
     with tempfile.TemporaryDirectory() as work:
-        folder = Path(work)
+        folder = chosen.keep or Path(work)
+        folder.mkdir(parents=True, exist_ok=True)
         busy = busy_video(chosen.scene, chosen.camera, chosen.seconds, folder)
         videos = {
             "busy": busy,
             "fast": fast_video(chosen.scene, chosen.camera, chosen.seconds, folder),
-            "empty": empty_video(chosen.scene, chosen.camera, chosen.seconds * 10, folder),
+            "empty": empty_video(chosen.scene, chosen.camera, chosen.empty_seconds or chosen.seconds * 10, folder),
         }
         figures = {name: measure(video, settings, chosen.rounds) for name, video in videos.items()}
         result = summarise(figures)

@@ -2,7 +2,8 @@
 
 What is encoded anew is H.264 (libx264, CRF 23). At 25 frames/s a rendered picture is shown two or three times, each
 time with sensor noise of its own. An empty picture is the shop without anyone: of each pixel the median over the
-moments in which no person's true box covers it, again with noise of its own in each frame.
+moments in which no person's true box covers it, again with noise of its own in each frame. A video that lies in the
+folder already is taken as it is.
 """
 
 from __future__ import annotations
@@ -15,10 +16,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pandas as pd
 
 NOISE = 1.5  # grey levels, standard deviation
+NOISE_PICTURES = 4
 PLATE_PICTURES = 60
 LEAST_VISIBLE, LEAST_HEIGHT = 0.3, 60
 SECOND = 1_000_000
@@ -64,13 +67,13 @@ def fast_video(scene: Path, camera: str, seconds: float, folder: Path, fps: int 
     """The same at a camera's usual rate: each picture shown until the next one, with noise of its own."""
     source, start_us, own_fps = _recording(scene, camera)
     target = folder / f"fast-{camera}-{seconds:g}.mp4"
-    random = np.random.default_rng(0)
+    noise = Noise()
 
     def pictures() -> Iterator[np.ndarray]:
         for number, picture in enumerate(_pictures(source, seconds)):
             shown = round((number + 1) * fps / own_fps) - round(number * fps / own_fps)
             for _ in range(shown):
-                yield _noisy(picture, random)
+                yield noise.on(picture)
 
     _write(target, pictures(), fps)
     return _described(target, scene, camera, start_us, seconds, fps)
@@ -80,18 +83,18 @@ def empty_video(scene: Path, camera: str, seconds: float, folder: Path, share: f
     """A recording of `seconds`, of which `share` shows nobody: half of that before the people, half after them."""
     source, start_us, own_fps = _recording(scene, camera)
     target = folder / f"empty-{camera}-{seconds:g}-{fps}.mp4"
-    random = np.random.default_rng(0)
-    plate = empty_picture(scene, camera)
+    noise = Noise()
     before_s, busy_s = seconds * share / 2, seconds * (1 - share)
 
     def pictures() -> Iterator[np.ndarray]:
+        plate = empty_picture(scene, camera)
         for _ in range(round(before_s * fps)):
-            yield _noisy(plate, random)
+            yield noise.on(plate)
         for number, picture in enumerate(_pictures(source, busy_s)):
             for _ in range(round((number + 1) * fps / own_fps) - round(number * fps / own_fps)):
-                yield _noisy(picture, random)
+                yield noise.on(picture)
         for _ in range(round(before_s * fps)):
-            yield _noisy(plate, random)
+            yield noise.on(plate)
 
     _write(target, pictures(), fps)
     busy = _described(source, scene, camera, start_us, busy_s, own_fps)
@@ -112,6 +115,7 @@ def long_video(video: Video, minutes: float, folder: Path) -> Video:
             with av.open(str(video.path)) as read:
                 stream = read.streams.video[0]
                 out = out or write.add_stream_from_template(stream)
+                assert stream.time_base is not None
                 step = round(video.seconds / stream.time_base)
                 for packet in read.demux(stream):
                     if packet.dts is not None and packet.pts is not None:
@@ -166,13 +170,30 @@ def _pictures(path: Path, seconds: float) -> Iterator[np.ndarray]:
             yield frame.to_ndarray(format="rgb24")
 
 
-def _noisy(picture: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    noise = random.normal(0, NOISE, picture.shape[:2]).astype(np.float32)[..., None]
-    return np.clip(picture + noise, 0, 255).astype(np.uint8)
+class Noise:
+    """A sensor's noise: one of a few pictures of it at random, shifted at random."""
+
+    def __init__(self) -> None:
+        self._random = np.random.default_rng(0)
+        self._pictures: list[np.ndarray] = []
+
+    def on(self, picture: np.ndarray) -> np.ndarray:
+        """A picture, uint8 RGB (H, W, 3), with noise that is not that of the picture before."""
+        height = len(picture)
+        if not self._pictures:
+            for _ in range(NOISE_PICTURES):
+                grey = np.rint(self._random.normal(0, NOISE, (2 * height, picture.shape[1]))).astype(np.int16)
+                self._pictures.append(np.repeat(grey[..., None], 3, axis=2))
+        noise = self._pictures[self._random.integers(NOISE_PICTURES)]
+        shift = int(self._random.integers(height))
+        return cv2.add(picture, noise[shift : shift + height], dtype=cv2.CV_8U)
 
 
 def _write(path: Path, pictures: Iterable[np.ndarray], fps: int) -> None:
-    with av.open(str(path), "w") as container:
+    if path.exists():
+        return
+    part = path.with_suffix(".part.mp4")
+    with av.open(str(part), "w") as container:
         stream = container.add_stream("libx264", rate=Fraction(fps), options={"crf": "23", "preset": "fast"})
         stream.pix_fmt = "yuv420p"
         for number, picture in enumerate(pictures):
@@ -182,3 +203,4 @@ def _write(path: Path, pictures: Iterable[np.ndarray], fps: int) -> None:
             frame.pts, frame.time_base = number, Fraction(1, fps)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+    part.rename(path)
