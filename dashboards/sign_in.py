@@ -67,7 +67,7 @@ def _provided(idle: bool) -> User | None:
     signs in again."""
     if not st.user.is_logged_in:
         return None
-    if idle or time.time() - float(st.user.get("iat") or 0) >= SHIFT_S:
+    if idle or time.time() - float(str(st.user.get("iat") or 0)) >= SHIFT_S:
         sign_out()
         return None
     return signed_in_elsewhere(str(st.user.get("email") or ""), st.user.get("email_verified") is True)

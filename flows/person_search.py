@@ -194,8 +194,9 @@ class PersonSearch:
             places = self.places(names)
         except NoPicture:
             return found
-        for (day, camera, track), rows in places.groupby(["day", "camera", "track_id"]):
-            found[TrackletName(day, str(camera), int(track))] = last_seen(self.config, rows)
+        for _, rows in places.groupby(["day", "camera", "track_id"]):
+            first = rows.iloc[0]
+            found[TrackletName(first["day"], str(first["camera"]), int(first["track_id"]))] = last_seen(self.config, rows)
         return found
 
     def last_of(self, names: Sequence[TrackletName]) -> TrackletName:
