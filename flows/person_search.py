@@ -195,8 +195,9 @@ class PersonSearch:
         except NoPicture:
             return found
         for _, rows in places.groupby(["day", "camera", "track_id"]):
-            first = rows.iloc[0]
-            found[TrackletName(first["day"], str(first["camera"]), int(first["track_id"]))] = last_seen(self.config, rows)
+            one = rows.iloc[0]
+            name = TrackletName(one["day"], str(one["camera"]), int(one["track_id"]))
+            found[name] = last_seen(self.config, rows)
         return found
 
     def last_of(self, names: Sequence[TrackletName]) -> TrackletName:
