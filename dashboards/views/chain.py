@@ -225,7 +225,7 @@ def _multiples(known: dict[str, StoreConfig], numbers: pd.DataFrame, unusual: pd
     theme.style(figure, 120 + 190 * down, margin={"l": 8, "r": 8, "t": 40, "b": 8})
     figure.update_layout(legend={"y": 1.14 if down == 1 else 1.06, "x": 1, "xanchor": "right"})
     figure.update_annotations(font={"size": 13, "color": theme.ink()})
-    charts.date_axis(figure, numbers["date"].min(), numbers["date"].max(), most=6)
+    charts.date_axis(figure, numbers["date"].min(), numbers["date"].max(), most=4)
     figure.update_yaxes(rangemode="tozero", title_text=None)
     if column.endswith("_s"):
         figure.update_yaxes(title_text="Minutes", col=1)
