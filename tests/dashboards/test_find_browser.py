@@ -115,6 +115,7 @@ def test_a_person_who_is_clicked_in_a_frame_is_looked_for(
     marks.first.wait_for(timeout=3 * PATIENCE_MS)
     ready(tab)
     shoot(tab, "find_frame")
+    marks.first.scroll_into_view_if_needed()
     place = marks.first.bounding_box()
     assert place is not None
     tab.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
