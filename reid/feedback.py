@@ -4,10 +4,10 @@ Confirmed sightings of the person weigh as much as the query itself; rejected on
 person who was rejected is often dressed alike, and what the two share must not be lost.
 
 Tried beside it, with 60 tracklets of children in store_dev searched in the other cameras: k-reciprocal re-ranking of
-the 400 most alike (k1 6, k2 2, lambda 0.6; reid/rerank.py) orders the whole list better (mAP .945 against .931 after one
-answer), but puts no more children first (.967 either way) and fewer among the first five after two answers (.983 against
-1.000), for 0.1 s of processor time a search. The nearest confirmed view instead of their mean makes no difference that
-60 queries show.
+the 400 most alike (k1 6, k2 2, lambda 0.6; reid/rerank.py) orders the whole list better (mAP .945 against .931 after
+one answer), but puts no more children first (.967 either way) and fewer among the first five after two answers (.983
+against 1.000), for 0.1 s of processor time a search. The nearest confirmed view instead of their mean makes no
+difference that 60 queries show.
 """
 
 from __future__ import annotations
