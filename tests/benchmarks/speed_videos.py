@@ -54,6 +54,7 @@ def busy_video(scene: Path, camera: str, seconds: float, folder: Path) -> Video:
     target = folder / f"busy-{camera}-{seconds:g}.mp4"
     with av.open(str(source)) as read, av.open(str(target), "w") as write:
         stream = read.streams.video[0]
+        assert stream.time_base is not None
         out = write.add_stream_from_template(stream)
         for packet in read.demux(stream):
             if packet.dts is None or packet.pts is None or float(packet.pts * stream.time_base) >= seconds:
