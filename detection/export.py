@@ -6,6 +6,7 @@ Both take any batch and any size in steps of 32 pixels, so that a 16:9 camera at
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -62,7 +63,8 @@ def export_detector(
     ultralytics = import_ultralytics()
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as scratch:
+    # Made beside their place and moved there: a process that has the old files mapped into memory keeps those.
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
         copy = Path(scratch) / f"{name}.pt"
         shutil.copy(weights, copy)
         settings: dict[str, Any] = {"dynamic": True, "imgsz": image_size, "device": "cpu"}
@@ -71,11 +73,15 @@ def export_detector(
         shift_scores(trained.model.model[-1], operating_score)
         onnx = Path(trained.export(format="onnx", simplify=False, **settings))
         floats = Path(trained.export(format="openvino", **settings))
-        target = folder / f"{name}_openvino_model"
+        made, target = Path(scratch) / "made", folder / f"{name}_openvino_model"
+        made.mkdir()
+        _quantize(floats, made / f"{name}.xml", [_planes(path, image_size) for path in calibration])
+        _metadata(floats / "metadata.yaml", made / "metadata.yaml")
+        store_as_fp16(onnx, Path(scratch) / "fp16.onnx")
         target.mkdir(exist_ok=True)
-        _quantize(floats, target / f"{name}.xml", [_planes(path, image_size) for path in calibration])
-        _metadata(floats / "metadata.yaml", target / "metadata.yaml")
-        store_as_fp16(onnx, folder / f"{name}.onnx")
+        for file in sorted(made.iterdir()):
+            os.replace(file, target / file.name)
+        os.replace(Path(scratch) / "fp16.onnx", folder / f"{name}.onnx")
     for path in (folder / f"{name}.onnx", target / f"{name}.bin"):
         if path.stat().st_size > SIZE_LIMIT_MB * 1e6:
             raise ExportError(f"{path} has {path.stat().st_size / 1e6:.1f} MB, more than {SIZE_LIMIT_MB:g}")

@@ -4,6 +4,7 @@
 
 Needs ../shared. The two held-out scenes (seeds 9201, 9202) are rendered once into --work, which takes minutes.
 Real frames have no labels: people whom yolov8n INT8 and YOLOX-nano both see count, whom one sees alone are ignored.
+`tiles`: the cameras with people so small that tiles help (detection/tiles.py), without and with them.
 """
 
 from __future__ import annotations
@@ -12,10 +13,21 @@ import argparse
 import json
 import subprocess
 import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from detection.evaluate import Rule, evaluate
+import numpy as np
+
+from detection.detector import load_detector
+from detection.evaluate import Rule, Tally, evaluate
+from detection.floor import FloorCalibration
+from detection.labelled_pictures import rendered_scene
+from detection.looker import Looker
+from detection.tiles import Tile, tiles_for
+from detection.video import Frame
+from flows.observation import filled
 
 SHARED = Path(__file__).parents[3] / "shared"
 MODEL = "aisleflow-person-n"
@@ -48,8 +60,45 @@ def measure(work: Path, sheet: Path | None, every_s: float, rule: Rule, model: s
         report[name] = evaluate(
             model, scenes=scenes, every_s=seconds, sheet=sheet if name == "held_out" else None, **common
         )
+    report["tiles"] = measure_tiles([*held_out_scenes(work), SHARED / "data/store_dev"], every_s, rule, model)
     report["clips"] = evaluate(model, clips=CLIPS, teachers=TEACHERS, every_s=every_s / 3, **common)
     return report
+
+
+def measure_tiles(scenes: Sequence[Path], every_s: float, rule: Rule, model: str) -> dict[str, Any]:
+    """Figures of the cameras that get tiles, of pictures searched whole and with tiles, and the seconds of both."""
+    detector = load_detector(model, threads=1)
+    tallies = {"whole": Tally(), "with_tiles": Tally()}
+    seconds = dict.fromkeys(tallies, 0.0)
+    cameras: dict[str, int] = {}
+    for scene in scenes:
+        tiles = _scene_tiles(scene, max(detector.input_size))
+        cameras |= {f"{scene.name}/{camera}": len(own) for camera, own in tiles.items() if own}
+        for picture in rendered_scene(scene, every_s):
+            own = tiles[picture.name.split("/")[1]]
+            for way, used in (("whole", ()), ("with_tiles", own)) if own else ():
+                began = time.process_time()
+                (looked,) = Looker(detector, used).look([Frame(0, picture.image, True, None)])
+                seconds[way] += time.process_time() - began
+                tallies[way].add(picture, looked.people, rule)
+    figures = {way: tally.summary() for way, tally in tallies.items()}
+    for way, taken in seconds.items():
+        figures[way]["cpu_ms_per_frame"] = round(1e3 * taken / max(figures[way]["pictures"], 1), 1)
+    return {"tiles_of_camera": cameras, **figures}
+
+
+def _scene_tiles(scene: Path, input_px: int) -> dict[str, tuple[Tile, ...]]:
+    """Tiles of each camera of a rendered store, from its true calibration, for people anywhere on the floor."""
+    described = json.loads((scene / "scene.json").read_text(encoding="utf-8"))
+    width, depth = described["floor_plan_size_m"]
+    floor = filled(np.array([[0, 0], [width, 0], [width, depth], [0, depth]], float))
+    size = tuple(described["size"])
+    return {
+        camera["name"]: tiles_for(
+            FloorCalibration.from_homography(np.array(camera["image_to_floor"]), size), floor, input_px
+        )
+        for camera in described["cameras"]
+    }
 
 
 def main() -> None:
