@@ -1,6 +1,7 @@
 """Detections of a camera into tracks, by the clock: ByteTrack (detection/byte_track.py) at any distance of frames.
 
-Looks (detection/looks.py) keep a track from passing to somebody else in the same place.
+Looks (detection/looks.py) keep a track from passing to somebody else in the same place; where one passed all the same,
+from somebody who stands to somebody who walks by, it is given back afterwards (detection/takeovers.py).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import numpy as np
 
 from detection.byte_track import ByteTrack
 from detection.detector import Detections
+from detection.takeovers import Tracked, given_back
 
 MICROSECONDS = 1_000_000
 HIGH_SCORE = 0.25  # first association, and new tracks
@@ -69,7 +71,29 @@ def track(
         camera.step(int(time_us), found, seen)
         for time_us, found, seen in zip(times_us, detections, per_frame, strict=True)
     ]
-    return _renumber(numbers, camera.confirmed)
+    return _given_back(times_us, detections, looks, _renumber(numbers, camera.confirmed))
+
+
+def _given_back(
+    times_us: np.ndarray,
+    detections: Sequence[Detections],
+    looks: Sequence[np.ndarray] | None,
+    numbers: list[np.ndarray],
+) -> list[np.ndarray]:
+    counts = [len(frame) for frame in numbers]
+    if not sum(counts):
+        return numbers
+    every = np.concatenate(numbers)
+    kept = every > 0
+    every[kept] = given_back(
+        Tracked(
+            np.repeat(times_us, counts)[kept],
+            np.concatenate([found.boxes for found in detections])[kept],
+            None if looks is None else np.concatenate(looks)[kept],
+            every[kept],
+        )
+    )
+    return np.split(every, np.cumsum(counts)[:-1])
 
 
 class _Camera:

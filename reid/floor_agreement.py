@@ -37,7 +37,7 @@ class FloorModel:
     hidden_correlation_s: float = 4.0
     companion_share: float = 0.05
     companion_m: float = 1.5
-    limit: float = 12.0
+    limit: float = 50.0
     longest_gap_s: float = 6.0
     pace_m_s: float = 0.6
     fastest_m_s: float = 2.5
