@@ -28,6 +28,7 @@ __all__ = ["Identities", "Samples", "Tracklets", "link"]
 
 DEFAULT_SLOPE = 15.0
 CROP_EVERY_S = 4.0
+"""Seconds of being seen that weigh like one more picture, whether or not one was embedded in them."""
 STAY_S = 900.0
 SURE = 6.0
 """Log-likelihood ratio of places from which a pair counts as known to be one person, or two."""
@@ -84,7 +85,7 @@ def link(
 def usable_embeddings(tracklets: Tracklets) -> tuple[np.ndarray, np.ndarray]:
     """Unit embeddings (T, D), rows of 0 where there is none, and their weights (T,), 0 there.
 
-    A weight is about the sum of the crops' qualities: their mean times how many slices of time the track ran through.
+    A weight is the crops' mean quality times how long the track ran, in units of CROP_EVERY_S.
     """
     embedding = np.asarray(tracklets.embedding, np.float32)
     length = np.linalg.norm(embedding, axis=1) if embedding.shape[1] else np.zeros(len(embedding))
