@@ -60,10 +60,12 @@ def locate(
     image_size: tuple[int, int],
     fixtures: Sequence[Fixture] = (),
     floor_size: tuple[float, float] | None = None,
+    heights: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Places:
     """Places of boxes (N, 4) xyxy pixels of one camera; track int (N,), which boxes are of one person (-1: unknown,
     each box for itself). Fixtures and the floor's size (width, depth in metres, from 0, 0) of the store's configuration
-    make it surer: nobody stands in a shelf or behind a wall."""
+    make it surer: nobody stands in a shelf or behind a wall. `heights`: each box's person's height (N,) in metres and
+    its standard deviation (N,), where they are known from elsewhere; else they are learnt on the tracks."""
     boxes = np.asarray(boxes, float).reshape(-1, 4)
     if not len(boxes):
         return Places(np.zeros((0, 2)), np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0))
@@ -74,7 +76,9 @@ def locate(
     bottom_cut = boxes[:, 3] >= image_size[1] - BORDER_PX
     visible = feet_likely_visible(foot_xy, pose, fixtures)
     visible[bottom_cut | _outside(foot_xy, floor_size)] = 0.02
-    height, sigma = _heights(implied, visible, top_cut, track, _Standing(pose, heads, fixtures, floor_size))
+    height, sigma = heights or _heights(
+        implied, visible, top_cut, track, _Standing(pose, heads, fixtures, floor_size)
+    )
     seen = _feet_seen(implied, height, sigma, visible)
     seen[top_cut] = visible[top_cut]
     return _combine(pose, heads, foot_xy, seen, height, sigma, top_cut)

@@ -162,7 +162,25 @@ def _tracks(camera: Camera, content: ChunkContent, track_id: np.ndarray, shop: S
     )
 
 
-def _places(camera: Camera, boxes: np.ndarray, track_id: np.ndarray, shop: Shop | None) -> Places:
+def placed_by_height(
+    camera: Camera, tracks: CameraTracks, shop: Shop, height_m: np.ndarray, sigma_m: np.ndarray
+) -> CameraTracks:
+    """The tracks placed anew for people of heights (T,) in metres with standard deviations (T,); as they are where the
+    camera's calibration does not tell heights."""
+    if not len(tracks.ids) or np.isnan(tracks.height_m).all():
+        return tracks
+    row = np.searchsorted(tracks.ids, tracks.track_id)
+    places = _places(camera, tracks.boxes, tracks.track_id, shop, (height_m[row], sigma_m[row]))
+    return replace(tracks, xy=places.xy, sigma_m=places.sigma_m, height_m=height_m, height_sigma_m=sigma_m)
+
+
+def _places(
+    camera: Camera,
+    boxes: np.ndarray,
+    track_id: np.ndarray,
+    shop: Shop | None,
+    heights: tuple[np.ndarray, np.ndarray] | None = None,
+) -> Places:
     """Where the people stand, how sure that is, and how tall they are.
 
     A calibration that gives the camera's pose lets hidden feet be placed from the head. One that doesn't (a camera that
@@ -177,7 +195,7 @@ def _places(camera: Camera, boxes: np.ndarray, track_id: np.ndarray, shop: Shop 
         sigma = np.full(len(boxes), FOOT_SIGMA_M)
         return Places(calibration.to_floor(foot_points(boxes)), sigma, unknown, unknown, unknown)
     fixtures, size = (shop.fixtures, shop.floor_size) if shop else ((), None)
-    return locate(boxes, track_id, pose, calibration.image_size, fixtures, size)
+    return locate(boxes, track_id, pose, calibration.image_size, fixtures, size, heights)
 
 
 def read_chunk(path: str | Path, dimension: int) -> ChunkContent:

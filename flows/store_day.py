@@ -26,6 +26,7 @@ from flows.errors import JobStopped
 from flows.lake import Lake
 from flows.metrics_file import write_day_metrics
 from flows.observation import missing_spans
+from flows.person_heights import placed_anew
 from flows.plan import Plan
 from flows.run_record import run_record, with_problems
 from flows.schemas import conform, empty
@@ -92,6 +93,7 @@ def finish_store_day(plan: Plan, files: Sequence[str]) -> DaySummary:
     covered = _covered(plan, looks, lake)
     tracks = [replace(one, observed=tuple(missing_spans(one.observed, covered[one.camera]))) for one in tracks]
     stages.lap("views")
+    tracks = placed_anew(config, tracks, people_of(config, tracks, embedder), shop)
     identities = people_of(config, tracks, embedder)
     stages.lap("people")
     uniforms = uniform_embeddings(config, embedder, plan.secret)

@@ -51,6 +51,16 @@ def test_hidden_feet_are_placed_from_the_head_with_the_height_learnt_elsewhere(p
     assert (found.sigma_m[6:] > found.sigma_m[:6]).all()
 
 
+def test_a_height_known_from_elsewhere_places_a_head_that_was_never_seen_with_feet(pose):
+    places = np.array([(3.0 + 0.3 * step, 3.0) for step in range(6)])
+    boxes = np.array([box_of(pose, tuple(xy), 1.5, 1.0) for xy in places])
+    guessed = locate(boxes, np.ones(6, int), pose, SIZE)
+    known = locate(boxes, np.ones(6, int), pose, SIZE, heights=(np.full(6, 1.5), np.full(6, 0.03)))
+    assert np.linalg.norm(guessed.xy - places, axis=1).min() > 0.3
+    assert np.linalg.norm(known.xy - places, axis=1).max() < 0.15
+    assert (known.sigma_m < guessed.sigma_m).all()
+
+
 def test_a_shelf_in_the_way_tells_a_hidden_adult_from_a_child(pose):
     xy = (5.0, 4.5)
     shelf = Fixture(np.array([[4.0, 3.2], [4.6, 3.8], [3.8, 4.6], [3.2, 4.0]]), 1.6)
