@@ -76,9 +76,7 @@ def locate(
     bottom_cut = boxes[:, 3] >= image_size[1] - BORDER_PX
     visible = feet_likely_visible(foot_xy, pose, fixtures)
     visible[bottom_cut | _outside(foot_xy, floor_size)] = 0.02
-    height, sigma = heights or _heights(
-        implied, visible, top_cut, track, _Standing(pose, heads, fixtures, floor_size)
-    )
+    height, sigma = heights or _heights(implied, visible, top_cut, track, _Standing(pose, heads, fixtures, floor_size))
     seen = _feet_seen(implied, height, sigma, visible)
     seen[top_cut] = visible[top_cut]
     return _combine(pose, heads, foot_xy, seen, height, sigma, top_cut)

@@ -7,6 +7,7 @@ ultralytics is imported it is set in any case, because the import would otherwis
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -42,7 +43,19 @@ def import_ultralytics() -> ModuleType:
             del os.environ["YOLO_OFFLINE"]
         else:
             os.environ["YOLO_OFFLINE"] = chosen
+    _load_safely()
     events.enabled = False
     if SETTINGS["sync"]:
         SETTINGS.update({"sync": False})
     return ultralytics
+
+
+def _load_safely() -> None:
+    """Safe loading also where somebody else imported ultralytics first, which reads its setting then and never again."""
+    for name in ("ultralytics.utils", "ultralytics.nn.tasks"):
+        if name in sys.modules:
+            if not hasattr(sys.modules[name], "SAFE_LOAD"):
+                raise ImportError(
+                    f"{name} has no SAFE_LOAD any more: checkpoints could run code; use the locked release"
+                )
+            sys.modules[name].SAFE_LOAD = True  # type: ignore[attr-defined]

@@ -10,6 +10,7 @@ import os
 import pickle
 import pwd
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -428,6 +429,25 @@ def test_a_pickle_as_weights_runs_no_code(tmp_path: Path, form: str, ending: str
     if ending == ".pt":
         with pytest.raises(DetectorError, match="can't open it"):
             load_detector(str(file))
+    assert not trap.exists()
+
+
+def test_a_pickle_runs_no_code_where_ultralytics_was_imported_by_somebody_else(tmp_path: Path):
+    trap, file = tmp_path / "ran", tmp_path / "weights.pt"
+    torch.save({"model": Trap(trap)}, file)
+    code = """
+import sys, ultralytics, ultralytics.nn.tasks
+from detection.detector import DetectorError, load_detector
+try:
+    load_detector(sys.argv[1])
+except DetectorError:
+    print("refused")
+"""
+    without = {name: value for name, value in os.environ.items() if name != "ULTRALYTICS_SAFE_LOAD"}
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(file)], env=without, capture_output=True, text=True, timeout=120, cwd=ROOT
+    )
+    assert "refused" in done.stdout, done.stderr
     assert not trap.exists()
 
 

@@ -10,6 +10,7 @@ from detection.start_weights import StartWeightsError, network_from_openvino, re
 from detection.synthetic_data import write_yolo
 from detection.train import train_detector
 from detection.training_data import RecipeError, TrainingRecipe
+from detection.ultralytics_settings import import_ultralytics
 
 
 @pytest.fixture
@@ -34,6 +35,7 @@ def recipe(tmp_path) -> TrainingRecipe:
 
 
 def test_trains_stops_and_goes_on(recipe, monkeypatch):
+    import_ultralytics()
     from detection.person_trainer import PersonTrainer
 
     seen = []

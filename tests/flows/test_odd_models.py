@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from flows.cli_models import read_crops
-from reid.weights_config import SHIPPED
+from reid.weights_config import SHIPPED, read_config
 from tests.flows.painted import PaintedDetector, PaintedStore
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:0000\nsize 12345\n"
@@ -31,8 +31,11 @@ def own_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PaintedStore
 def test_check_shows_the_threshold_with_its_confidence(own_weights, capfd):
     assert own_weights.command("check", str(own_weights.file)) == 0
     told = " ".join(capfd.readouterr().out.split())
-    assert "as likely one person as two at cosine 0.42 (fitted with the weights)" in told
-    assert "from 0.57 on, 75% of one person's pairs are found and 1% of other pairs taken for one" in told
+    fitted = read_config(SHIPPED / "rga-store").calibration
+    even = -fitted["offset"] / fitted["slope"]
+    assert f"as likely one person as two at cosine {even:.2f} (fitted with the weights)" in told
+    found = f"from {fitted['threshold']:.2f} on, {fitted['tpr']:.0%} of one person's pairs are found"
+    assert f"{found} and 1% of other pairs taken for one" in told
     own_weights.data["reid"]["threshold"] = 0.5
     assert own_weights.command("check", str(own_weights.file)) == 0
     assert "at cosine 0.50 (set in store.yaml)" in " ".join(capfd.readouterr().out.split())
