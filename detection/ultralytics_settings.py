@@ -51,7 +51,7 @@ def import_ultralytics() -> ModuleType:
 
 
 def _load_safely() -> None:
-    """Safe loading also where somebody else imported ultralytics first, which reads its setting then and never again."""
+    """Safe loading also where somebody imported ultralytics before, which reads its setting once."""
     for name in ("ultralytics.utils", "ultralytics.nn.tasks"):
         if name in sys.modules:
             if not hasattr(sys.modules[name], "SAFE_LOAD"):
