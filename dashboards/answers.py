@@ -54,8 +54,9 @@ class Answers:
         if size > self.most_bytes:
             return
         with self._lock:
+            _, before = self._kept.pop(key, (None, 0))  # where it was made twice, having gone in between
             self._kept[key] = (answer, size)
-            self.bytes += size
+            self.bytes += size - before
             while self.bytes > self.most_bytes:
                 _, (_, freed) = self._kept.popitem(last=False)
                 self.bytes -= freed
@@ -64,6 +65,10 @@ class Answers:
         with self._lock:
             self._kept.clear()
             self.bytes = 0
+
+
+KEPT = Answers()
+"""The dashboard's own."""
 
 
 def size_of(value: Any) -> int:

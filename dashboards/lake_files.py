@@ -17,7 +17,7 @@ import orjson
 import pandas as pd
 import streamlit as st
 
-from dashboards.answers import Answers
+from dashboards.answers import KEPT
 from flows.lake import Lake
 from flows.lake_layout import final_path
 
@@ -75,13 +75,10 @@ def numbers(lake: str, stores: tuple[str, ...], first: date, last: date, role_fi
     source, parts = Lake(lake), []
     for store in stores:
         key = (lake, store, first, last, role_filter, _state(source, store))
-        part = _of_manifests.get(key, partial(_numbers_of_store, source, store, first, last, role_filter))
+        part = KEPT.get(key, partial(_numbers_of_store, source, store, first, last, role_filter))
         if len(part):
             parts.append(part)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-
-
-_of_manifests = Answers()
 
 
 def _numbers_of_store(source: Lake, store: str, first: date, last: date, role_filter: str) -> pd.DataFrame:
@@ -105,7 +102,7 @@ def _manifest_numbers(source: Lake, store: str, first: date, last: date) -> Iter
     for name, version in sorted(source.files.versions(folder).items()):
         if low <= name <= high and _DAY.fullmatch(name):
             try:
-                found = _of_manifests.get((place, name, version), partial(read, name), MANIFEST_BYTES)
+                found = KEPT.get((place, name, version), partial(read, name), MANIFEST_BYTES)
             except FileNotFoundError:  # deleted since it was listed
                 continue
             yield name[5:15], found
@@ -113,7 +110,7 @@ def _manifest_numbers(source: Lake, store: str, first: date, last: date) -> Iter
 
 def forget() -> None:
     """Let every manifest be read anew."""
-    for kept in (days, files, numbers, _days_of_store, _of_manifests):
+    for kept in (days, files, numbers, _days_of_store, KEPT):
         kept.clear()
 
 

@@ -22,7 +22,7 @@ import pyarrow as pa
 import streamlit as st
 
 from dashboards import lake_files
-from dashboards.answers import Answers
+from dashboards.answers import KEPT
 from flows import rollup
 from flows.lake import Lake
 
@@ -63,9 +63,6 @@ def _database() -> duckdb.DuckDBPyConnection:
     return database
 
 
-_answers = Answers()
-
-
 def _answer(lake: str, sql: str, tables: dict[str, lake_files.Files], parameters: tuple[Any, ...]) -> pd.DataFrame:
     with _database().cursor() as cursor:
         views = {}
@@ -90,14 +87,13 @@ def version(scope: Scope, *tables: str) -> lake_files.Files:
 
 def forget_answers() -> None:
     """Let every question be asked anew."""
-    _answers.clear()
     lake_files.forget()
 
 
 def _read_remote(lake: str, table: str, files: lake_files.Files) -> pa.Table:
     places = [address.split("/") for address, _ in files]
     stores, days = sorted({store for store, _ in places}), sorted({day for _, day in places})
-    return _answers.get((lake, table, files), lambda: Lake(lake).read(table, stores, days))
+    return KEPT.get((lake, table, files), lambda: Lake(lake).read(table, stores, days))
 
 
 def ask(scope: Scope, sql: str, *parameters: Any, tables: Sequence[str]) -> pd.DataFrame | None:
@@ -114,7 +110,7 @@ def ask(scope: Scope, sql: str, *parameters: Any, tables: Sequence[str]) -> pd.D
         sql = sql.replace("{footfall}", _NO_FOOTFALL)
         del files["footfall"]
     key = (scope.lake, sql, tuple(files.items()), parameters)
-    kept = _answers.get(key, lambda: _answer(scope.lake, sql, files, parameters))
+    kept = KEPT.get(key, lambda: _answer(scope.lake, sql, files, parameters))
     return kept.copy(deep=False)  # copied on write: the kept one stays
 
 

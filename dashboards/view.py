@@ -45,9 +45,7 @@ def lake_place() -> str:
     return os.environ.get("AISLEFLOW_LAKE") or "lake"
 
 
-@st.cache_resource(
-    show_spinner=False, max_entries=2000
-)  # not cache_data: a configuration can't change, so none is copied
+@st.cache_resource(show_spinner=False, max_entries=2000)  # a configuration can't change: it need not be copied
 def _read_file(path: str, version: tuple[int, int, int]) -> tuple[StoreConfig | None, list[Problem]]:
     return examine_store(path)
 

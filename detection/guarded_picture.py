@@ -29,10 +29,15 @@ class PictureRefused(ValueError):
     """An upload that is not decoded; the message says why, and what is accepted."""
 
 
-def decode_picture(data: bytes) -> np.ndarray:
-    """Pixels, uint8 RGB (H, W, 3), upright, sides at most SHOWN_SIDE. Raises PictureRefused."""
+def refuse_large(data: bytes) -> None:
+    """Raises PictureRefused for more bytes than a picture may have."""
     if len(data) > MOST_BYTES:
         raise PictureRefused(f"the file has more bytes than the {MOST_BYTES:,} of a picture: make it smaller")
+
+
+def decode_picture(data: bytes) -> np.ndarray:
+    """Pixels, uint8 RGB (H, W, 3), upright, sides at most SHOWN_SIDE. Raises PictureRefused."""
+    refuse_large(data)
     kind = _kind(data)
     _refuse_foreign(data)
     end = _ENDS[kind](data)

@@ -29,7 +29,7 @@ import numpy as np
 from detection.container import VideoError, VideoInfo
 from detection.coverage import Gap
 from detection.decoder_child import ALIVE, ERROR, FRAME, HEAD, KEY, PART, PROBED, REPORT, STILL
-from detection.guarded_picture import MOST_BYTES, PictureRefused
+from detection.guarded_picture import MOST_BYTES, PictureRefused, refuse_large
 from detection.motion import GRID
 from detection.timestamps import MICROSECONDS
 from detection.video import Frame, Recording, VideoReport
@@ -153,8 +153,7 @@ def read_picture(path: Path) -> np.ndarray:
 
 def decode_picture(data: bytes) -> np.ndarray:
     """Pixels of an uploaded picture, uint8 RGB (H, W, 3), decoded in another process. Raises PictureRefused."""
-    if len(data) > MOST_BYTES:
-        raise PictureRefused(f"the file has more bytes than the {MOST_BYTES:,} of a picture: make it smaller")
+    refuse_large(data)
     child = _Child("picture")
     try:
         child.ask({"data": base64.b64encode(data).decode()})

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pandas as pd
 
+from detection.crops import cut_out
 from detection.detector import Detector
 from detection.matching import agreed
 from detection.training_data import pictures_in
@@ -94,11 +95,23 @@ def cut_people(picture: LabelledPicture, least_height_px: float = 64.0) -> Itera
 
     Whoever is not half as tall again as wide sits, or is cut off: not what re-identification is shown.
     """
-    height, width = picture.image.shape[:2]
-    for x1, y1, x2, y2 in picture.boxes[~picture.doubtful].round().astype(int).tolist():
-        crop = picture.image[max(y1, 0) : min(y2, height), max(x1, 0) : min(x2, width)]
+    for box in picture.boxes[~picture.doubtful].round():
+        crop = cut_out(picture.image, box)
         if crop.shape[0] >= max(least_height_px, 1.5 * crop.shape[1]) and crop.shape[1] >= least_height_px / 5:
-            yield np.ascontiguousarray(crop)
+            yield crop
+
+
+def write_people(folder: str | Path, target: Path, least_height_px: float = 64.0) -> int:
+    """Write the people of a folder's pictures (`yolo_folder`, `cut_people`) to TARGET as PNG files; how many."""
+    target.mkdir(parents=True, exist_ok=True)
+    count = 0
+    for picture in yolo_folder(folder):
+        for crop in cut_people(picture, least_height_px):
+            path = target / f"{Path(picture.name).stem}_{count:05d}.png"
+            if not cv2.imwrite(str(path), crop[..., ::-1]):
+                raise OSError(f"cannot write {path}")
+            count += 1
+    return count
 
 
 def clip_frames(clip: str | Path, every_s: float) -> Iterator[tuple[str, np.ndarray]]:

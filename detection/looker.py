@@ -20,7 +20,7 @@ from detection.detector import Detections, Detector
 from detection.matching import area, intersection
 from detection.tiles import LEAST_PX, Tile, best_seen, window_of
 from detection.video import Frame
-from detection.windows import Found, Part, Window, cut_out, lift, paste, whole, windows_of
+from detection.windows import Found, Part, Window, lift, own_canvas, paste, whole, windows_of
 
 SAME_IOU = 0.5
 """Two boxes that overlap more are one person's."""
@@ -98,7 +98,7 @@ class Looker:
         parts = [Part(number, window) for number, own in enumerate(windows) for window in own]
         images = [frame.image for frame in frames]
         # A tile is a picture of its own, so that it fills the detector's input; other windows share one.
-        canvases = [cut_out(part, images) for part in parts] if self._tiles else paste(parts, images)
+        canvases = [own_canvas(part, images) for part in parts] if self._tiles else paste(parts, images)
         found: list[list[Found]] = [[] for _ in frames]
         if canvases:
             self.runs += len(canvases)

@@ -130,8 +130,8 @@ def _area(window: Window) -> int:
     return (window[2] - window[0]) * (window[3] - window[1])
 
 
-def cut_out(part: Part, images: Sequence[np.ndarray]) -> Canvas:
-    """A part as a picture of its own."""
+def own_canvas(part: Part, images: Sequence[np.ndarray]) -> Canvas:
+    """A part as a picture of its own, not a copy."""
     x1, y1, x2, y2 = part.window
     return Canvas(images[part.picture][y1:y2, x1:x2], (part,), ((0, 0),))
 
@@ -146,7 +146,7 @@ def paste(parts: Sequence[Part], images: Sequence[np.ndarray]) -> list[Canvas]:
     for part in parts:
         height, width = images[part.picture].shape[:2]
         if part.window == whole((height, width)):
-            canvases.append(Canvas(images[part.picture], (part,), ((0, 0),)))
+            canvases.append(own_canvas(part, images))
         else:
             small.append(part)
     if not small:

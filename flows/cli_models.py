@@ -82,21 +82,12 @@ def reid_cut(
     least_height: Annotated[float, typer.Option(help="of a person, in pixels", min=16)] = 64.0,
 ) -> None:
     """Cut the people out of labelled pictures: crops without identities, as training takes them under `unlabelled`."""
-    import cv2
-
-    from detection.labelled_pictures import cut_people, yolo_folder
+    from detection.labelled_pictures import write_people
 
     for number, folder in enumerate(pictures):
         place = folder.resolve()
-        out, count = target / f"{number:02d}_{place.parent.name if place.name == 'images' else place.name}", 0
-        out.mkdir(parents=True, exist_ok=True)
-        for picture in yolo_folder(folder):
-            for crop in cut_people(picture, least_height):
-                name = f"{Path(picture.name).stem}_{count:05d}.png"
-                if not cv2.imwrite(str(out / name), cv2.cvtColor(crop, cv2.COLOR_RGB2BGR)):
-                    raise OSError(f"cannot write {out / name}")
-                count += 1
-        typer.echo(f"{folder}: {count} crops in {out}")
+        out = target / f"{number:02d}_{place.parent.name if place.name == 'images' else place.name}"
+        typer.echo(f"{folder}: {write_people(folder, out, least_height)} crops in {out}")
 
 
 @detector.command("train")

@@ -228,6 +228,7 @@ def from_columns(table: str, columns: Mapping[str, Any], dimension: int = EMBEDD
         values = columns[field.name]
         try:
             arrays.append(_column(values, field))
+        # What Arrow raises for values that don't fit a type, the last one where no conversion between the two exists.
         except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
             raise SchemaError(f"{table}.{field.name}: can't be stored as {field.type}: {error}") from None
     result = pa.Table.from_arrays(arrays, schema=wanted)

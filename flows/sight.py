@@ -72,10 +72,10 @@ def small_people_tiles(config: StoreConfig, camera: Camera) -> tuple[Tile, ...]:
 
     None where the store does without, the camera is not calibrated, or no zone is drawn on the floor.
     """
-    calibration, floor = camera.floor_calibration, _zone_points(config)
+    calibration = camera.floor_calibration
     if not config.detector.tiles or calibration is None:
         return ()
-    return tiles_for(calibration, floor, config.detector.image_size)
+    return tiles_for(calibration, _zone_points(config), config.detector.image_size)
 
 
 def _zone_points(config: StoreConfig) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -82,6 +83,7 @@ def _pair_table(store: StoreConfig, draft: Draft, camera: Any, pairs: list[dict[
         columns=["Point", "Pixel x", "Pixel y", "Floor x (m)", "Floor y (m)"],
     )
     number = st.column_config.NumberColumn
+    metres = partial(number, format="%.2f", min_value=-1.0)
     edited = st.data_editor(
         frame,
         key=f"pairs.{store.id}.{camera.id}.{draft.version}",
@@ -91,20 +93,8 @@ def _pair_table(store: StoreConfig, draft: Draft, camera: Any, pairs: list[dict[
             "Point": number(disabled=True, width=50),
             "Pixel x": number(format="%.1f", min_value=0.0, width=70),
             "Pixel y": number(format="%.1f", min_value=0.0, width=70),
-            "Floor x (m)": number(
-                "x (m)",
-                help="On the floor, eastward.",
-                format="%.2f",
-                min_value=-1.0,
-                max_value=store.floor.width_m + 1,
-            ),
-            "Floor y (m)": number(
-                "y (m)",
-                help="On the floor, northward.",
-                format="%.2f",
-                min_value=-1.0,
-                max_value=store.floor.depth_m + 1,
-            ),
+            "Floor x (m)": metres("x (m)", help="On the floor, eastward.", max_value=store.floor.width_m + 1),
+            "Floor y (m)": metres("y (m)", help="On the floor, northward.", max_value=store.floor.depth_m + 1),
         },
     )
     fresh = [
