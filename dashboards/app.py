@@ -23,13 +23,22 @@ from dashboards import sign_in  # noqa: E402
 ASSETS = Path(__file__).parent / "assets"
 
 
-def _page(name: str) -> Callable[[], None]:
+def _page(name: str, *, charts: bool = False) -> Callable[[], None]:
     """Draws a page of `dashboards.views`; imported when it is opened, for some bring seconds of libraries with them."""
 
     def render() -> None:
+        if charts:
+            _fetch_chart_library()
         import_module(f"dashboards.views.{name}").render()
 
     return render
+
+
+def _fetch_chart_library() -> None:
+    """Have the browser fetch the chart library, its largest part by far, while the page's numbers are being read: by an
+    empty chart, out of sight."""
+    with st.container(key="chart-library"):
+        st.plotly_chart({"data": [{"type": "scatter"}]}, key="chart-library.none")
 
 
 def _find() -> None:
@@ -47,11 +56,11 @@ def main() -> None:
     st.html(ASSETS / "style.css")
     st.logo(str(ASSETS / "logo.svg"), size="large")
     pages = [
-        home := st.Page(_page("today"), title="Today's store", icon=":material/storefront:", default=True),
-        st.Page(_page("zones"), title="Zones", icon=":material/dashboard:", url_path="zones"),
-        st.Page(_page("floor"), title="Floor", icon=":material/map:", url_path="floor"),
-        st.Page(_page("chain"), title="Chain", icon=":material/stacked_line_chart:", url_path="chain"),
-        st.Page(_page("quality"), title="Data quality", icon=":material/verified:", url_path="quality"),
+        home := st.Page(_page("today", charts=True), title="Today's store", icon=":material/storefront:", default=True),
+        st.Page(_page("zones", charts=True), title="Zones", icon=":material/dashboard:", url_path="zones"),
+        st.Page(_page("floor", charts=True), title="Floor", icon=":material/map:", url_path="floor"),
+        st.Page(_page("chain", charts=True), title="Chain", icon=":material/stacked_line_chart:", url_path="chain"),
+        st.Page(_page("quality", charts=True), title="Data quality", icon=":material/verified:", url_path="quality"),
         st.Page(_page("audit"), title="Audit", icon=":material/fact_check:", url_path="audit"),
         st.Page(_page("setup"), title="Set up", icon=":material/tune:", url_path="setup"),
     ]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+import streamlit as st
 
 from dashboards import theme
 from dashboards.clock import DayClock
@@ -16,6 +18,11 @@ DAY_MS = 86_400_000
 BAR_MS = 0.8 * DAY_MS
 """Width of a day's bar: of a single one plotly can't guess it."""
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def draw(figure: go.Figure, key: str, alt: str, place: Any = st) -> None:
+    """Show a figure, under a key and with words for who can't see it."""
+    place.plotly_chart(figure, key=key, config={"displayModeBar": False}, alt=alt)
 
 
 def shade(figure: go.Figure, spans: Spans, colour: str, text: str | None = None) -> None:
@@ -117,5 +124,6 @@ def bars(
     figure.update_yaxes(autorange="reversed", showgrid=False, type="category")
     figure.update_xaxes(title_text=unit, rangemode="tozero")
     top = max([value for value in values if value == value], default=0)
-    figure.update_xaxes(range=[0, top * 1.2 or 1])
+    room = 1.1 + 0.016 * max([len(text) for text in texts or ()], default=6)  # for the words beside the longest bar
+    figure.update_xaxes(range=[0, top * room or 1])
     return figure

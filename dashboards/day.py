@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -13,6 +12,7 @@ import pandas as pd
 from dashboards import definitions, queries, theme
 from dashboards.clock import HOUR_US, DayClock, duration, microseconds
 from dashboards.lake_query import Scope
+from dashboards.sparkline import Kind
 from dashboards.view import View
 from flows.comparisons import change, days_before, within
 from flows.config import StoreConfig
@@ -32,7 +32,7 @@ class Headline:
     before: tuple[float, ...]
     definition: str
     course: tuple[float, ...]
-    course_type: Literal["area", "bar"] = "area"
+    course_kind: Kind = "area"
 
     @property
     def change(self) -> str | None:

@@ -81,7 +81,7 @@ def history(view: View, runs: pd.DataFrame) -> None:
         theme.style(figure, 240, barmode="stack", hovermode="x unified")
         charts.date_axis(figure, stages["date"].min(), stages["date"].max(), most=8, form="%a %d %b")
         figure.update_yaxes(title_text="Seconds of processing")
-        st.plotly_chart(figure, key="stages", config={"displayModeBar": False}, alt="Processing time by stage")
+        charts.draw(figure, "stages", "Processing time by stage")
     downloads("runs", table, view)
 
 

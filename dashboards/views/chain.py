@@ -5,10 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import pandas as pd
 import streamlit as st
-from plotly.subplots import make_subplots
 
 from dashboards import charts, definitions, notices, queries, theme, view
 from dashboards.choices import choose, hold, remember, remembered, segmented
@@ -16,7 +14,8 @@ from dashboards.clock import say, say_short
 from dashboards.downloads import chain_downloads
 from dashboards.lake_query import Scope
 from dashboards.page import card
-from dashboards.views import chain_compared
+from dashboards.sparkline import number
+from dashboards.views import chain_compared, chain_courses
 from flows.config import StoreConfig
 from flows.unusual import unusual_days
 
@@ -26,8 +25,6 @@ MEASURES = {
     "Mean dwell": ("dwell_s", definitions.DWELL),
     "Time in store": ("stay_s", definitions.STAY),
 }
-KINDS = [(0.0, theme.BLUE), (0.5, theme.SKY), (1.0, theme.ORANGE)]
-"""Colours of a day's bar: a weekday, a weekend, an unusual day."""
 COUNTS = ["footfall", "visitors", "people", "visits"]
 STORES_SHOWN = 12
 USUAL_DAYS = 56  # eight of each weekday, before and after the chosen days, say what is usual
@@ -42,20 +39,28 @@ def render() -> None:
         st.info("No store has data in these days. Choose a longer span.", icon=":material/event_busy:")
         return
     if bool(numbers["simulated"].any()):
-        which = ", ".join(known[store].name for store in sorted(numbers.loc[numbers["simulated"], "store"].unique()))
+        invented = sorted(numbers.loc[numbers["simulated"], "store"].unique())
+        which = ", ".join(known[store].name for store in invented) if len(invented) < 4 else f"{len(invented)} stores"
         st.badge(f"Simulated data: the people of {which} are invented", icon=":material/science:", color="violet")
     unusual = of_days(unusual_days(around), scope)
     with card("Unusual first", definitions.ANOMALY):
         _unusual(known, scope, unusual)
     shown = _stores_shown(numbers, unusual)
     own = numbers[numbers["store"].isin(shown)]
-    _cards(known, own, of_days(around, scope.last_days(14)), unusual)
-    with card("Day by day", MEASURES[measure][1]):
-        _multiples(known, own, unusual, measure)
+    weekly = chain_courses.is_weekly(scope)
+    course = chain_courses.courses(own, unusual, "footfall", weekly)
+    _cards(known, course, of_days(around, scope.last_days(14)), unusual)
+    column, definition = MEASURES[measure]
+    with card("Week by week" if weekly else "Day by day", definition):
+        bars = chain_courses.courses(own, unusual, column, weekly)
+        figure = chain_courses.small_multiples(known, bars, weekly, is_time=column.endswith("_s"))
+        charts.draw(figure, "multiples", f"{measure} of each store by {'week' if weekly else 'day'}")
+        if weekly:
+            st.caption("A bar a week: the mean of its days that have data.")
         chain_downloads(known, scope, "days", numbers.drop(columns="simulated"), COUNTS)
     left, right = st.columns(2, gap="medium")
-    with left, card("By weekday", f"{MEASURES[measure][1]}\n\nMedian over the chosen days."):
-        chain_compared.weekdays(known, scope, numbers, measure, MEASURES[measure][0])
+    with left, card("By weekday", f"{definition}\n\nMedian over the chosen days."):
+        chain_compared.weekdays(known, scope, own, measure, column)
     with right, card("Stores compared"):
         chain_compared.stores(known, scope, numbers)
 
@@ -117,12 +122,10 @@ def _stores_shown(numbers: pd.DataFrame, unusual: pd.DataFrame) -> list[str]:
     return stores[start : start + STORES_SHOWN]
 
 
-def _cards(
-    known: dict[str, StoreConfig], numbers: pd.DataFrame, fortnight: pd.DataFrame, unusual: pd.DataFrame
-) -> None:
+def _cards(known: dict[str, StoreConfig], course: pd.DataFrame, fortnight: pd.DataFrame, unusual: pd.DataFrame) -> None:
     """A card a store: its last 7 days against the 7 before (whatever days are chosen), and the chosen days' course."""
     last = fortnight["date"].max()
-    stores = list(numbers["store"].unique())
+    stores = list(course["store"].unique())
     for start in range(0, len(stores), 4):
         for cell, store in zip(
             st.columns(max(min(len(stores), 4), 3), gap="small"), stores[start : start + 4], strict=False
@@ -130,24 +133,20 @@ def _cards(
             own = fortnight[fortnight["store"] == store]
             is_late = own["date"] > last - pd.Timedelta(days=7)
             week, before = own[is_late], own[~is_late]
-            course = numbers.loc[numbers["store"] == store, "footfall"].dropna().tolist()
             total, old = (part["footfall"].sum(min_count=1) for part in (week, before))
             comparable = old > 0 and set(week["date"].dt.dayofweek) == set(before["date"].dt.dayofweek)
-            cell.metric(
-                known[store].name,
-                f"{total:,.0f}" if total == total else "not counted",
-                f"{(total - old) / old:+.0%}" if comparable else None,
-                delta_color="off",
-                delta_description="vs the 7 days before" if comparable else None,
-                border=True,
-                chart_data=course if len(course) > 2 else None,
-                chart_type="bar",
-                help=f"Footfall of the 7 days to {say_short(last.date())}. {definitions.FOOTFALL}",
-            )
             marked = int((unusual["store"] == store).sum())
             hour = datetime.now(ZoneInfo(known[store].timezone))
-            cell.caption(
-                f"{marked} unusual day{'' if marked == 1 else 's'} · {known[store].timezone}, now {hour:%H:%M}"
+            number(
+                cell,
+                store,
+                known[store].name,
+                f"{total:,.0f}" if total == total else "not counted",
+                f"Footfall of the 7 days to {say_short(last.date())}. {definitions.FOOTFALL}",
+                change=f"{(total - old) / old:+.0%}" if comparable else None,
+                against="vs the 7 days before",
+                course=course.loc[course["store"] == store, "value"].dropna().tolist(),
+                note=f"{marked} unusual day{'' if marked == 1 else 's'} · {known[store].timezone}, now {hour:%H:%M}",
             )
 
 
@@ -167,66 +166,22 @@ def _unusual(known: dict[str, StoreConfig], scope: Scope, unusual: pd.DataFrame)
             "Coverage": unusual["coverage"] * 100,
         }
     )
+    year = " YYYY" if scope.first.year != scope.last.year else ""
     st.dataframe(
         table,
         hide_index=True,
         key="unusual.table",
         height=theme.table_height(len(table), 250),
         placeholder="-",
+        column_order=[str(name) for name in table if name != "Coverage"],  # where it is low, "What" says so
         column_config={
-            "Open": st.column_config.LinkColumn("", display_text="Open", width=55),
-            "Day": st.column_config.DateColumn(format="ddd D MMM YYYY", width=125),
-            "Store": st.column_config.TextColumn(width=155),
-            "What": st.column_config.TextColumn(width=270),
-            "Footfall": st.column_config.NumberColumn(format="localized", help=definitions.FOOTFALL),
-            "Usual": st.column_config.NumberColumn(format="%.0f", help=definitions.ANOMALY),
+            "Open": st.column_config.LinkColumn("", display_text="Open", width=50),
+            "Day": st.column_config.DateColumn(format=f"ddd D MMM{year}", width=115 if year else 95),
+            "Store": st.column_config.TextColumn(width=165),
+            "What": st.column_config.TextColumn(width=220),
+            "Footfall": st.column_config.NumberColumn(format="localized", help=definitions.FOOTFALL, width=75),
+            "Usual": st.column_config.NumberColumn(format="%.0f", help=definitions.ANOMALY, width=65),
             "Change": st.column_config.NumberColumn(format="%+.0f%%", help=definitions.ANOMALY, width=75),
-            "Coverage": st.column_config.NumberColumn(format="%.1f%%", help=definitions.COVERAGE),
         },
     )
     chain_downloads(known, scope, "unusual", table.drop(columns="Open"), ["Footfall", "Usual"])
-
-
-def _multiples(known: dict[str, StoreConfig], numbers: pd.DataFrame, unusual: pd.DataFrame, measure: str) -> None:
-    column = MEASURES[measure][0]
-    stores = list(numbers["store"].unique())
-    across = min(len(stores), 3)
-    down = -(-len(stores) // across)
-    figure = make_subplots(
-        rows=down,
-        cols=across,
-        shared_xaxes=True,
-        subplot_titles=[known[store].name for store in stores],
-        horizontal_spacing=0.05,
-        vertical_spacing=0.35 / max(down, 1) + 0.02,
-    )
-    for number, store in enumerate(stores):
-        days = numbers[numbers["store"] == store].set_index("date").asfreq("D")
-        place = {"row": number // across + 1, "col": number % across + 1}
-        scale = 60 if column.endswith("_s") else 1
-        values = days[column].astype(float) / scale
-        marked = days.index.isin(unusual.loc[unusual["store"] == store, "date"])
-        kind = np.where(marked, 2, days.index.dayofweek >= 5)  # numbers: plotly checks each of a year's colour names
-        figure.add_bar(
-            x=days.index,
-            y=values,
-            marker={"color": kind, "colorscale": KINDS, "cmin": 0, "cmax": 2},
-            width=charts.BAR_MS,
-            showlegend=False,
-            **place,
-            hovertemplate="%{x|%a %d %b}: %{y:,.1f}<extra></extra>"
-            if scale > 1
-            else "%{x|%a %d %b}: %{y:,.0f}<extra></extra>",
-        )
-    for name, (_, colour) in zip(("Weekday", "Weekend", "Unusual"), KINDS, strict=True):
-        figure.add_scatter(
-            x=[None], y=[None], mode="markers", marker={"color": colour, "size": 10, "symbol": "square"}, name=name
-        )
-    theme.style(figure, 120 + 190 * down, margin={"l": 8, "r": 8, "t": 40, "b": 8})
-    figure.update_layout(legend={"y": 1.14 if down == 1 else 1.06, "x": 1, "xanchor": "right"})
-    figure.update_annotations(font={"size": 13, "color": theme.ink()})
-    charts.date_axis(figure, numbers["date"].min(), numbers["date"].max(), most=4)
-    figure.update_yaxes(rangemode="tozero", title_text=None)
-    if column.endswith("_s"):
-        figure.update_yaxes(title_text="Minutes", col=1)
-    st.plotly_chart(figure, key="multiples", config={"displayModeBar": False}, alt=f"{measure} of each store by day")

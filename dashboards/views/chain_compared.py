@@ -30,8 +30,8 @@ def weekdays(known: Mapping[str, StoreConfig], scope: Scope, numbers: pd.DataFra
     grid = rows.pivot(index="store", columns="weekday", values="median").reindex(columns=range(7))
     grid.index, grid.columns = pd.Index([known[store].name for store in grid.index]), list(charts.WEEKDAYS)
     unit = {"footfall": "crossings", "visitors": "people"}.get(column, "minutes")
-    figure = charts.heat_grid(grid, unit, 110 + 55 * len(grid), digits=1 if is_time else 0)
-    st.plotly_chart(figure, key="weekdays", config={"displayModeBar": False}, alt=f"{measure} by weekday")
+    figure = charts.heat_grid(grid, unit, 110 + (55 if len(grid) < 6 else 32) * len(grid), digits=1 if is_time else 0)
+    charts.draw(figure, "weekdays", f"{measure} by weekday")
     st.caption("Days each store was closed, or that hold no data, are empty.")
     name = f"{column.removesuffix('_s')}_{'minutes' if is_time else 'median'}"
     saved = rows.assign(weekday=rows["weekday"].map(dict(enumerate(charts.WEEKDAYS)))).rename(columns={"median": name})

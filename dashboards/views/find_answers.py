@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboards import plan, theme
+from dashboards import charts, plan, theme
 from dashboards.clock import DayClock
 from dashboards.search_state import Found
 from dashboards.verbatim import in_prose
@@ -95,7 +95,7 @@ def where_they_are(view: View, found: Found) -> None:
         st.caption(f"Line: their way, a place each {STEP_S:g} s; dotted where no camera saw them.")
     with drawn:
         figure = way_figure(view, path, last)
-        st.plotly_chart(figure, key="find.way", config={"displayModeBar": False}, alt="Way of the confirmed person")
+        charts.draw(figure, "find.way", "Way of the confirmed person")
 
 
 def _going(last: LastSeen) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import streamlit as st
 
-from dashboards import definitions, floor_queries, plan, plan_layers, queries
+from dashboards import charts, definitions, floor_queries, plan, plan_layers, queries
 from dashboards.choices import remember, remembered, segmented
 from dashboards.downloads import downloads
 from dashboards.page import card, open_view
@@ -101,7 +101,7 @@ def _heat(view: View, start: datetime, end: datetime) -> None:
         plan_layers.add_arrows(figure, arrows_of(heat), "rgba(255,255,255,0.75)")
     plan.add_zone_outlines(figure, view.store, labels=False)
     plan.add_zone_names(figure, view.store)
-    st.plotly_chart(figure, key="heat", config={"displayModeBar": False}, alt="Time spent on the floor")
+    charts.draw(figure, "heat", "Time spent on the floor")
     st.caption("Colours end at the 96th percentile. Arrows: mean direction of those who walk.")
     downloads("heat", heat_table(heat), view)
 
@@ -174,7 +174,7 @@ def _tracks(view: View) -> None:
     plan.add_zone_names(figure, view.store)
     people = ways["person_id"].drop_duplicates()
     plan_layers.add_ways(figure, ways[ways["person_id"].isin(people.head(MOST_TRACKS))], view.store.timezone)
-    st.plotly_chart(figure, key="tracks", config={"displayModeBar": False}, alt="Ways of people on the floor")
+    charts.draw(figure, "tracks", "Ways of people on the floor")
     left_out = f", {len(people) - MOST_TRACKS} more not drawn" if len(people) > MOST_TRACKS else ""
     st.caption(f"{len(people)} people from {chosen} on{left_out}; a dot marks where each was last.")
     downloads("tracks", ways, view, single_people=True)

@@ -62,7 +62,7 @@ def flows(view: View) -> None:
         figure.update_xaxes(title_text="Straight to", showgrid=False)
     else:
         figure = _sankey(between, names)
-    st.plotly_chart(figure, key="flows", config={"displayModeBar": False}, alt="Flows between zones")
+    charts.draw(figure, "flows", "Flows between zones")
     downloads("flows", between, view, counts=["people"])
 
 
@@ -90,7 +90,7 @@ def _first_visits(view: View, visits: pd.DataFrame, between: pd.DataFrame) -> No
     names = [view.zone_names.get(zone, zone) for zone in table["zone"]]
     figure = charts.bars(names, (table["median_s"] / 60).tolist(), 440, unit="minutes", texts=texts)
     figure.update_xaxes(range=[0, max(float(table["median_s"].max()) / 60, 0.1) * 1.9])  # room for the words
-    st.plotly_chart(figure, key="first", config={"displayModeBar": False}, alt="Time to the first visit of each zone")
+    charts.draw(figure, "first", "Time to the first visit of each zone")
     st.caption("Median time from coming in to the first visit of the zone, and for how many it was the first and last.")
     downloads("first_visits", table, view, counts=["people", "first", "last"])
 
@@ -145,7 +145,7 @@ def paths(view: View) -> None:
             "Share": common["share"] * 100,
         }
     )
-    st.plotly_chart(_common_ways(table), key="paths", config={"displayModeBar": False}, alt="Most common ways")
+    charts.draw(_common_ways(table), "paths", "Most common ways")
     st.caption("People who went so, and their share of all people with a visit.")
     downloads("paths", table, view, counts=["People"])
 

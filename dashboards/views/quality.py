@@ -14,6 +14,7 @@ from dashboards.clock import duration
 from dashboards.day import camera_gaps, occupancy_steps, step_seconds
 from dashboards.downloads import downloads
 from dashboards.page import card, open_view
+from dashboards.sparkline import number
 from dashboards.view import View
 from dashboards.views import quality_coverage
 from flows.occupancy import occupancy_by_crossings, occupancy_by_places, occupancy_mean
@@ -57,32 +58,14 @@ def _headline(view: View, runs: pd.DataFrame, cameras: pd.DataFrame) -> None:
     total, truncated = (0, 0) if numbers is None else (int(numbers["visits"].sum()), int(numbers["truncated"].sum()))
     cells = st.container(key="numbers").columns(5, gap="small")
     trend = runs.sort_values("date")["coverage"].fillna(0).mul(100).tolist()
-    cells[0].metric(
-        "Coverage",
-        f"{seen / expected:.2%}" if expected else "-",
-        help=definitions.COVERAGE,
-        border=True,
-        chart_data=trend if len(trend) > 2 else None,
-        height="stretch",
-    )
-    cells[1].metric("Days under 95%", f"{low} of {len(runs)}", help=definitions.COVERAGE, border=True, height="stretch")
-    cells[2].metric(
-        "Gaps", f"{gaps:,}", help="Spans in which a camera should have seen and did not.", border=True, height="stretch"
-    )
-    cells[3].metric(
-        "Truncated visits",
-        f"{truncated / total:.1%}" if total else "-",
-        help=definitions.DWELL,
-        border=True,
-        height="stretch",
-    )
-    cells[4].metric(
-        "Processing a day",
-        duration(runs["seconds"].median()),
-        height="stretch",
-        border=True,
-        help="Median over the days, from start to finish of the run.",
-    )
+    covered = f"{seen / expected:.2%}" if expected else "-"
+    number(cells[0], "coverage", "Coverage", covered, definitions.COVERAGE, course=trend, kind="area")
+    number(cells[1], "low", "Days under 95%", f"{low} of {len(runs)}", definitions.COVERAGE)
+    number(cells[2], "gaps", "Gaps", f"{gaps:,}", "Spans in which a camera should have seen and did not.")
+    share = f"{truncated / total:.1%}" if total else "-"
+    number(cells[3], "truncated", "Truncated visits", share, definitions.DWELL)
+    of_days = "Median over the days, from start to finish of the run."
+    number(cells[4], "seconds", "Processing a day", duration(runs["seconds"].median()), of_days)
 
 
 def _checks(view: View) -> None:
@@ -147,7 +130,7 @@ def _confidence(view: View) -> None:
     theme.style(figure, 280, showlegend=False)
     figure.update_xaxes(range=[0, 1], title_text="Confidence that the track is this person")
     figure.update_yaxes(title_text="Tracks")
-    st.plotly_chart(figure, key="confidence", config={"displayModeBar": False}, alt="Identity confidence")
+    charts.draw(figure, "confidence", "Identity confidence")
     unsure = found.loc[found["confidence"] < 0.5, "tracks"].sum() / found["tracks"].sum()
     st.caption(f"{unsure:.1%} of the tracks are joined with a confidence under 0.5.")
     downloads("confidence", found, view, counts=["people"])
@@ -204,7 +187,7 @@ def _several_ways(view: View) -> None:
     charts.shade(figure, camera_gaps(view.on_its_last_day()), theme.GAP, "a camera was out")
     charts.day_axis(figure, view.clock, low, high, most=8)
     figure.update_yaxes(title_text="People", rangemode="tozero")
-    st.plotly_chart(figure, key="twoways", config={"displayModeBar": False}, alt="Occupancy counted in several ways")
+    charts.draw(figure, "twoways", "Occupancy counted in several ways")
     other = "by_places" if "by_places" in ways else "by_signs"
     apart = (ways["by_crossings"] - ways[other]).abs()
     st.caption(

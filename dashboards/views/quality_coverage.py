@@ -41,7 +41,7 @@ def by_day(view: View, cameras: pd.DataFrame) -> None:
     charts.date_axis(figure, days[0], days[-1], most=7, form="%a %d %b")
     figure.update_xaxes(showgrid=False)
     figure.update_yaxes(type="category", showgrid=False)
-    st.plotly_chart(figure, key="coverage", config={"displayModeBar": False}, alt="Coverage of each camera by day")
+    charts.draw(figure, "coverage", "Coverage of each camera by day")
     st.caption("Empty days: closed, or not processed.")
     downloads("coverage", cameras.drop(columns="gaps"), view)
 
@@ -56,7 +56,7 @@ def by_hour(view: View, cameras: pd.DataFrame) -> None:
     title = f"Hour, {view.store.timezone}"
     figure = charts.heat_grid(shown, "% seen", 110 + 42 * len(grid), x_title=title, highest=100)
     figure.update_traces(zmin=min(80, float(np.nanmin(grid))))
-    st.plotly_chart(figure, key="camerahours", config={"displayModeBar": False}, alt="Coverage of each camera by hour")
+    charts.draw(figure, "camerahours", "Coverage of each camera by hour")
     downloads("coverage_by_hour", grid.reset_index(), view)
 
 
@@ -138,5 +138,5 @@ def through_day(view: View) -> None:
     elapsed = grid.columns.to_numpy(dtype=float)
     charts.day_axis(figure, clock, float(elapsed.min()), float(elapsed.max()) + minutes / 60, most=8)
     figure.update_yaxes(type="category", showgrid=False)
-    st.plotly_chart(figure, key="hours", config={"displayModeBar": False}, alt="Coverage of each zone through the day")
+    charts.draw(figure, "hours", "Coverage of each zone through the day")
     downloads("coverage_through_day", series[["zone", "time", "coverage"]], view.on_its_last_day())

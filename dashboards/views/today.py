@@ -14,6 +14,7 @@ from dashboards.day import camera_gaps, headlines, occupancy_steps, step_seconds
 from dashboards.downloads import downloads
 from dashboards.lake_query import Scope
 from dashboards.page import card, open_view
+from dashboards.sparkline import number
 from dashboards.view import View, store_file
 from dashboards.views import today_sales
 from dashboards.zone_numbers import zone_numbers
@@ -53,26 +54,20 @@ def _headline(view: View) -> None:
     cards = headlines(view, comparison)
     cells = st.container(key="numbers").columns(5, gap="small")
     if not view.store.entrances:
-        cells[0].metric(
-            "Footfall",
-            "not counted",
-            help="The store has no entrance line, so nobody is counted coming in. Draw one on *Set up*.",
-            border=True,
-            height="stretch",
-        )
+        uncounted = "The store has no entrance line, so nobody is counted coming in. Draw one on *Set up*."
+        number(cells[0], "footfall", "Footfall", "not counted", uncounted)
     short = {"weekday": f"vs {say_short(weekday_before(view.day))}", "week": "vs 7 days", "month": "vs 28 days"}
-    for cell, card_ in zip(cells[5 - len(cards) :], cards, strict=True):
-        cell.metric(
+    for place, (cell, card_) in enumerate(zip(cells[5 - len(cards) :], cards, strict=True)):
+        number(
+            cell,
+            str(place),
             card_.label,
             card_.text,
-            card_.change,
-            delta_color="off",
-            delta_description=short[comparison] if card_.change else None,
-            help=card_.definition,
-            border=True,
-            height="stretch",
-            chart_data=list(card_.course) if len(card_.course) > 2 else None,
-            chart_type=card_.course_type,
+            card_.definition,
+            change=card_.change,
+            against=short[comparison],
+            course=card_.course,
+            kind=card_.course_kind,
         )
 
 
@@ -124,7 +119,7 @@ def _occupancy(view: View, before: Scope) -> None:
     theme.style(figure, _plan_height(view), hovermode="x")
     charts.day_axis(figure, clock, low, high)
     figure.update_yaxes(title_text="People", rangemode="tozero")
-    st.plotly_chart(figure, key="occupancy", config={"displayModeBar": False}, alt="People in the store over the day")
+    charts.draw(figure, "occupancy", "People in the store over the day")
     table = steps.assign(time=[clock.local(float(value)).isoformat() for value in steps["elapsed"]])
     downloads("occupancy", table[["time", "mean", "peak", "coverage"]], view, counts=["peak"])
 
@@ -160,7 +155,7 @@ def _density(view: View) -> None:
     figure = plan.empty_plan(view.store, _plan_height(view), store_file(view.store.id))
     plan_density.add_density(figure, view.store, frames, start=busiest)
     plan.add_zone_names(figure, view.store)
-    st.plotly_chart(figure, key="density", config={"displayModeBar": False}, alt="Zones coloured by density")
+    charts.draw(figure, "density", "Zones coloured by density")
     st.caption(f"People per m², steps of {minutes} min, {view.store.timezone}. It starts at the fullest one.")
     downloads("density", series, view, counts=["occupancy_max"])
 
@@ -180,10 +175,10 @@ def _doors(view: View) -> None:
     names = {entrance.id: entrance.name or entrance.id for entrance in view.store.entrances}
     many = doors["entrance"].nunique() > 1
     figure = go.Figure()
-    for number, entrance in enumerate(sorted(doors["entrance"].unique())):
+    for place, entrance in enumerate(sorted(doors["entrance"].unique())):
         for direction, sign in (("in", 1), ("out", -1)):
             part = doors[doors["entrance"] == entrance]
-            colour = theme.CATEGORICAL[(number * 2 + (direction == "out")) % len(theme.CATEGORICAL)]
+            colour = theme.CATEGORICAL[(place * 2 + (direction == "out")) % len(theme.CATEGORICAL)]
             figure.add_bar(
                 x=part["label"],
                 y=part[direction] * sign,
@@ -197,7 +192,7 @@ def _doors(view: View) -> None:
     figure.update_xaxes(title_text=f"Hour that begins, {view.store.timezone}", type="category", nticks=9)
     most = int(doors[["in", "out"]].to_numpy().max())
     figure.update_yaxes(title_text="Crossings (out below zero)", dtick=1 if most <= 4 else None)
-    st.plotly_chart(figure, key="doors", config={"displayModeBar": False}, alt="Entrance crossings by hour")
+    charts.draw(figure, "doors", "Entrance crossings by hour")
     row = numbers.iloc[0]
     inward = rows.loc[rows["direction"] == "in", "time"]
     closed = int((~within(inward, view.store.open_windows(view.day))).sum())

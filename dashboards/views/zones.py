@@ -68,7 +68,7 @@ def _ranking(view: View, table: pd.DataFrame) -> None:
     }[column]
     unit = {"median_s": "seconds", "density": "people per m²"}.get(column, "people" if column != "visits" else "visits")
     figure = charts.bars(ranked["name"].tolist(), ranked[column].tolist(), 330, unit=unit, texts=texts)
-    st.plotly_chart(figure, key="ranking", config={"displayModeBar": False}, alt=f"Zones ranked by {chosen}")
+    charts.draw(figure, "ranking", f"Zones ranked by {chosen}")
     st.caption(definition.replace("**", ""))
     shown = list(dict.fromkeys(["name", column, "visitors", "penetration"]))
     downloads("ranking", ranked[shown], view, counts=["visitors"])
@@ -130,7 +130,7 @@ def _dwell(view: View, table: pd.DataFrame) -> None:
         title_text=f"Dwell in seconds (last bar: {longest_s} s and longer)", range=[0, longest_s + bin_s]
     )
     figure.update_yaxes(title_text="Visits", dtick=1 if histogram["visits"].max() <= 4 else None)
-    st.plotly_chart(figure, key="dwell", config={"displayModeBar": False}, alt="Dwell times of the zone")
+    charts.draw(figure, "dwell", "Dwell times of the zone")
     share = "" if row["engaged_share"] != row["engaged_share"] else f" {row['engaged_share']:.0%} are engaged"
     st.caption(
         f"{row['visits']:,} visits, mean {duration(row['mean_s'])}.{share} (at least "
@@ -161,7 +161,7 @@ def _week(view: View) -> None:
     digits = {"Mean people": 1, "Density": 2, "Entries": 0}[measure]
     shown = grid.rename(columns=lambda hour: f"{hour:02d}")
     figure = charts.heat_grid(shown, GRIDS[measure][1], 290, digits=digits, x_title=f"Hour, {view.store.timezone}")
-    st.plotly_chart(figure, key="week", config={"displayModeBar": False}, alt=f"{measure} by weekday and hour")
+    charts.draw(figure, "week", f"{measure} by weekday and hour")
     st.caption(f"{GRIDS[measure][2].replace('**', '')} Empty fields: closed, or nothing observed.")
     downloads("week", grid.reset_index(), view)
 
@@ -180,7 +180,7 @@ def _queue(view: View, zone: str) -> None:
     theme.style(figure, 260, showlegend=False, hovermode="x")
     figure.update_xaxes(title_text=f"Hour, {view.store.timezone}", dtick=1)
     figure.update_yaxes(title_text="Mean people in line", rangemode="tozero")
-    left.plotly_chart(figure, key=f"queue.{zone}", config={"displayModeBar": False}, alt="Queue length by hour")
+    charts.draw(figure, f"queue.{zone}", "Queue length by hour", left)
     figure = go.Figure()
     for column, name, colour in (("wait_p90", "p90", theme.ORANGE), ("wait_median", "median", theme.BLUE)):
         figure.add_scatter(
@@ -195,7 +195,7 @@ def _queue(view: View, zone: str) -> None:
     theme.style(figure, 260, hovermode="x unified")
     figure.update_xaxes(title_text=f"Hour of arrival, {view.store.timezone}", dtick=1)
     figure.update_yaxes(title_text="Waiting, minutes", rangemode="tozero")
-    right.plotly_chart(figure, key=f"wait.{zone}", config={"displayModeBar": False}, alt="Waiting time by hour")
+    charts.draw(figure, f"wait.{zone}", "Waiting time by hour", right)
     downloads(f"queue_{zone}", joined, view, counts=["waits"])
 
 

@@ -6,14 +6,14 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboards import theme, zone_numbers
+from dashboards import charts, theme, zone_numbers
 from dashboards.clock import say_short
 from dashboards.downloads import downloads
 from dashboards.view import View
 from flows.density import FRUIN_LEVELS, FRUIN_LIMITS
 from flows.rollup import LEVEL_COLUMNS
 
-CROWDED_DAYS = 10
+CROWDED_DAYS, MOST_MARKS = 10, 400
 SYMBOLS = ("circle", "diamond", "square", "cross")
 """A zone whose colour another one has already is told from it by the shape of its marks."""
 
@@ -42,7 +42,7 @@ def levels(view: View) -> None:
     theme.style(figure, 330, barmode="stack", legend_traceorder="normal", margin=margin)
     figure.update_xaxes(tickformat=".0%", range=[0, 1], dtick=0.25, title_text="Share of the observed time")
     figure.update_yaxes(showgrid=False, autorange="reversed")
-    st.plotly_chart(figure, key="levels", config={"displayModeBar": False}, alt="Share of time at each Fruin level")
+    charts.draw(figure, "levels", "Share of time at each Fruin level")
     downloads("fruin_levels", (seconds / 60).add_suffix("_minutes").reset_index(), view)
 
 
@@ -56,12 +56,8 @@ def crowding(view: View) -> None:
         st.success("No zone was over its capacity in these days.", icon=":material/check_circle:")
         return
     local = pd.to_datetime(episodes["start"], utc=True).dt.tz_convert(view.store.timezone)
-    st.plotly_chart(
-        _crowded_times(view, episodes, local),
-        key="crowding",
-        config={"displayModeBar": False},
-        alt="Crowding by day and time of day",
-    )
+    drawn = drawn_episodes(episodes.assign(local=local))
+    charts.draw(_crowded_times(view, drawn), "crowding", "Crowding by day and time of day")
     table = pd.DataFrame(
         {
             "Day": local.dt.date,
@@ -74,7 +70,7 @@ def crowding(view: View) -> None:
     ).sort_values("Minutes", ascending=False)
     st.caption(
         f"{_episodes(len(table))}, {table['Minutes'].sum():,.0f} minutes in all; larger marks lasted longer."
-        + (f" Drawn: the {CROWDED_DAYS} days with the most minutes." if table["Day"].nunique() > CROWDED_DAYS else "")
+        + (f" Drawn: the longest of the {CROWDED_DAYS} days with the most minutes." if len(drawn) < len(table) else "")
     )
     with st.expander("The episodes, the longest first", icon=":material/table_rows:"):
         st.dataframe(
@@ -94,12 +90,17 @@ def _episodes(count: int) -> str:
     return "1 episode" if count == 1 else f"{count:,} episodes"
 
 
-def _crowded_times(view: View, episodes: pd.DataFrame, local: pd.Series) -> go.Figure:
-    """A mark an episode at its day and time on the clock, a colour and shape a zone; a mark's area is its length. Of
-    the days those with the most minutes, in order."""
-    drawn = episodes.assign(minutes=episodes["seconds"] / 60, day=local.dt.date, local=local)
-    worst = sorted(drawn.groupby("day")["minutes"].sum().nlargest(CROWDED_DAYS).index)
-    drawn = drawn[drawn["day"].isin(worst)]  # a year has tens of thousands of episodes: what is said is said of these
+def drawn_episodes(episodes: pd.DataFrame) -> pd.DataFrame:
+    """The longest episodes of the days with the most minutes, for a year may have tens of thousands of them; with
+    minutes, and day by their `local` start."""
+    found = episodes.assign(minutes=episodes["seconds"] / 60, day=episodes["local"].dt.date)
+    worst = found.groupby("day")["minutes"].sum().nlargest(CROWDED_DAYS).index
+    return found[found["day"].isin(worst)].nlargest(MOST_MARKS, "minutes").sort_values("local")
+
+
+def _crowded_times(view: View, drawn: pd.DataFrame) -> go.Figure:
+    """A mark an episode at its day and time on the clock, a colour and shape a zone; a mark's area is its length."""
+    worst = sorted(drawn["day"].unique())
     drawn = drawn.assign(
         hour=drawn["local"].dt.hour + drawn["local"].dt.minute / 60,
         clock=drawn["local"].dt.strftime("%a %d %b, %H:%M"),
