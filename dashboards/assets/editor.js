@@ -63,8 +63,9 @@ export default function (component) {
         if (!chosen) send({ action: "select", key: shape.key });
       });
     const [cx, cy] = shape.points.reduce(([a, b], [x, y]) => [a + x / shape.points.length, b + y / shape.points.length], [0, 0]);
+    const above = up(cy) > unit * 3 ? -1 : 1; // at the upper edge there is room below only
     const label = make("text", {
-      x: cx, y: up(cy) + (shape.kind === "polygon" ? 0 : -unit * 1.4), class: "label", "font-size": unit * 2.1,
+      x: cx, y: up(cy) + (shape.kind === "polygon" ? 0 : above * unit * 2.1), class: "label", "font-size": unit * 2.1,
       "stroke-width": unit * 0.5, "text-anchor": "middle", "dominant-baseline": "middle",
     }, group);
     label.textContent = shape.label;

@@ -5,7 +5,7 @@ from __future__ import annotations
 import plotly.graph_objects as go
 import streamlit as st
 
-from dashboards import queries, theme
+from dashboards import charts, queries, theme
 from dashboards.downloads import downloads
 from dashboards.view import View, store_file
 from flows.comparisons import PosError, conversion_by_hour, read_pos, sales_file
@@ -46,12 +46,13 @@ def conversion(view: View) -> None:
         hovertemplate="%{y:.0%}",
     )
     theme.style(figure, 280, hovermode="x unified")
-    figure.update_layout(yaxis2={"overlaying": "y", "side": "right", "tickformat": ".0%", "rangemode": "tozero"})
-    figure.update_layout(yaxis2={"tickmode": "auto", "nticks": 5})
-    figure.update_layout(yaxis2={"title": {"text": "Transactions per visitor"}, "showgrid": False})
+    most, best = float(hours["transactions"].max()), float(hours["conversion"].max())
+    figure.update_yaxes(title_text="Transactions", range=[0, 1.1 * most or 1])
+    share = {"title": {"text": "Transactions per visitor"}, "tickformat": ".0%", "nticks": 5, "showgrid": False}
+    top = 1.1 * best if best > 0 else 1  # NaN where nobody came in
+    figure.update_layout(yaxis2=share | {"overlaying": "y", "side": "right", "range": [0, top]})
     figure.update_xaxes(title_text=f"Hour, {view.store.timezone}", type="category")
-    figure.update_yaxes(title_text="Transactions", selector={"side": None})
-    st.plotly_chart(figure, key="conversion", config={"displayModeBar": False}, alt="Conversion by hour")
+    charts.draw(figure, "conversion", "Conversion by hour")
     visitors, sold = hours["visitors"].sum(), hours["transactions"].sum()
     whole = f"{sold / visitors:.0%}" if visitors else "-"
     st.caption(f"The day: {sold:,.0f} transactions, {visitors:,} shoppers who came in, conversion {whole}.")
