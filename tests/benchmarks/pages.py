@@ -2,9 +2,10 @@
 
     python -m tests.benchmarks.pages --json [--lake LAKE --stores STORES] [--year] [--browser]
 
-Without --lake the month is simulated first. With --year a lake of 50 stores x 365 days is made of simulated days (the
-same few days' visits, crossings and counts under every date, some 18,000 store-days). Each page is drawn by Streamlit's
-AppTest in this process, without a browser: `first_s` the first time, nothing cached; `again_s` once the answers are.
+Without --lake the month is simulated first. With --year a lake of 50 stores x 365 days is made of simulated days (a
+week's visits, crossings and counts moved to every week of the year, some 18,000 store-days). Each page is drawn by
+Streamlit's AppTest in this process, without a browser: `first_s` the first time, nothing cached; `again_s` once the
+answers are there.
 With --browser each is opened in a headless Chromium as well, on a server of its own (see `pages_browser`).
 """
 
@@ -16,16 +17,22 @@ import os
 import shutil
 import tempfile
 import time
-from datetime import date, timedelta
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import yaml
 
 from flows.lake import Lake
 from flows.lake_layout import DayManifest, final_path, manifest_bytes, manifest_path
+from flows.lake_writer import ROW_GROUP, ROW_GROUPS
 from flows.simulate import demo_lake
 from flows.simulated_stores import SIMULATED_STORES
+from flows.store_reading import load_store
 
 PAGES = ("today", "zones", "floor", "chain", "quality", "audit", "setup")
 STORES, FIRST, LAST = 50, date(2024, 4, 1), date(2025, 3, 31)
@@ -35,39 +42,68 @@ SCRIPT = "from dashboards.views import {0}\n{0}.render()\n"
 def year_of_stores(folder: Path, stores: int = STORES, first: date = FIRST, last: date = LAST) -> tuple[Path, Path]:
     """A lake of many stores over a year; returns it and the folder of their store.yaml files.
 
-    A week of one simulated shop is written through the metrics; every store's day is a hard link to the files of the
-    same weekday, with the manifest of that day.
+    A week of one simulated shop is written through the metrics; a day of the year holds the rows of the same weekday,
+    their times moved to that day. The stores' files are hard links to the first one's, with manifests of their own.
     """
     week = demo_lake(folder / "week", 1, first=last - timedelta(days=6), last=last, shops=SIMULATED_STORES[:1])
-    source, shop = Lake(str(week.lake)), SIMULATED_STORES[0].id
-    weekdays = {day.date.weekday(): day.date for day in source.days([shop])}
+    source, shop = Lake(str(week.lake)), load_store(week.stores / SIMULATED_STORES[0].id / "store.yaml")
+    weekdays = {day.date.weekday(): day.date for day in source.days([shop.id])}
     root, configs = folder / "lake", folder / "stores"
-    document = yaml.safe_load((week.stores / shop / "store.yaml").read_text())
-    for number in range(stores):
-        name = f"store_{number:02}"
+    names = [f"store_{number:02}" for number in range(stores)]
+    document = yaml.safe_load((week.stores / shop.id / "store.yaml").read_text())
+    for number, name in enumerate(names):
         (configs / name).mkdir(parents=True)
         own = document | {"id": name, "name": f"Store {number + 1}"}
         (configs / name / "store.yaml").write_text(yaml.safe_dump(own, sort_keys=False))
-        day = first
-        while day <= last:
-            if day.weekday() in weekdays:
-                _link(source, root, shop, weekdays[day.weekday()], name, day)
-            day += timedelta(days=1)
+    for day in (first + timedelta(days=number) for number in range((last - first).days + 1)):
+        like = weekdays.get(day.weekday())
+        if like is not None:
+            later = timedelta(microseconds=shop.day_window(day)[0] - shop.day_window(like)[0])
+            _write_day(source, shop.id, like, later, root, names, day)
     return root, configs
 
 
-def _link(source: Lake, root: Path, shop: str, like: date, store: str, day: date) -> None:
+def _write_day(
+    source: Lake, shop: str, like: date, later: timedelta, root: Path, names: Sequence[str], day: date
+) -> None:
     manifest = source.manifest(shop, like)
     assert manifest is not None
     tables = {name: table for name, table in manifest.tables.items() if name not in ("positions", "tracklets")}
     for table in tables:
-        target = root / final_path(table, store, day.isoformat())
-        target.parent.mkdir(parents=True, exist_ok=True)
-        os.link(Path(source.root) / final_path(table, shop, like.isoformat()), target)
-    note = root / manifest_path(store, day.isoformat())
-    note.parent.mkdir(parents=True, exist_ok=True)
-    own = DayManifest(store, day.isoformat(), manifest.commit, manifest.staged, tables, {}, manifest.numbers)
-    note.write_bytes(manifest_bytes(own))
+        rows = pq.read_table(Path(source.root) / final_path(table, shop, like.isoformat()), partitioning=None)
+        made = root / final_path(table, names[0], day.isoformat())
+        made.parent.mkdir(parents=True)
+        pq.write_table(_moved(rows, later), made, ROW_GROUPS.get(table, ROW_GROUP), compression="zstd")
+        for name in names[1:]:
+            target = root / final_path(table, name, day.isoformat())
+            target.parent.mkdir(parents=True)
+            os.link(made, target)
+    for name in names:
+        note = root / manifest_path(name, day.isoformat())
+        note.parent.mkdir(parents=True, exist_ok=True)
+        own = DayManifest(name, day.isoformat(), manifest.commit, manifest.staged, tables, {}, manifest.numbers)
+        note.write_bytes(manifest_bytes(own))
+
+
+def _moved(rows: pa.Table, later: timedelta) -> pa.Table:
+    """The rows with all their times so much later, those within lists as well."""
+
+    def move(value: Any) -> Any:
+        if isinstance(value, datetime):
+            return value + later
+        if isinstance(value, dict):
+            return {name: move(part) for name, part in value.items()}
+        return [move(part) for part in value] if isinstance(value, list) else value
+
+    columns = []
+    for field in rows.schema:
+        column = rows[field.name]
+        if pa.types.is_timestamp(field.type):
+            column = pc.add(column, pa.scalar(later, pa.duration("us")))
+        elif pa.types.is_nested(field.type):
+            column = pa.chunked_array([pa.array(move(column.to_pylist()), field.type)])
+        columns.append(column)
+    return pa.table(columns, schema=rows.schema)
 
 
 def measure(lake: Path, stores: Path, name: str, link: dict[str, str]) -> dict[str, Any]:
