@@ -2,7 +2,8 @@
 
 A box that ends at the feet gives the place directly. Between gondolas it ends at the shelf's edge, and its bottom's
 floor point lies metres off. Then the head gives the place: its ray meets the plane at the person's height. The height
-is learnt on each track where the feet are seen, and is a guess (adults, or children) where they never are.
+is learnt on each track where the feet are seen, and is a guess (adults, or children) where they never are; the place
+then lies on a line, and says how far it moves along that line with each metre of height.
 
 Feet are hidden where the box is too short for the person: the height that the box's bottom and top would mean together
 is lower than the height known for the track, lower than any walking person's, or the way from the camera to that floor
@@ -19,10 +20,11 @@ import numpy as np
 from detection.camera_pose import CameraPose
 
 ADULT_M, ADULT_SIGMA_M, CHILD_RANGE_M, CHILD_SHARE = 1.72, 0.09, (0.95, 1.5), 0.1
-HEIGHTS_M = np.arange(0.9, 2.11, 0.02)
+HEIGHTS_M = np.linspace(0.9, 2.1, 25)
 SHOE_M = 0.13
 """The box's bottom is the foremost shoe, this much nearer to the camera than the body's middle."""
-HEIGHT_NOISE_M = 0.05
+HEIGHT_NOISE_M, HEAD_NOISE_M = 0.05, 0.04
+"""Standard deviation of a height by a whole box, and of the top of a head."""
 SEEN_SHARE = 0.6
 CORRELATION_SAMPLES = 5
 """So many samples of a track, one after the other, say as much as one."""
@@ -43,14 +45,35 @@ class Fixture:
 @dataclass(frozen=True)
 class Places:
     """N boxes' floor places: xy (N, 2) metres, NaN where nothing can be said; sigma_m (N,), standard deviation on each
-    axis; feet_seen (N,), probability that the box ends at the feet; height_m (N,), the height used for the person,
-    and its standard deviation height_sigma_m (N,)."""
+    axis; slope (N, 2), metres that the place moves for each metre that the person is taller than the mean of `heights`,
+    0 where the feet give it; known_height_sigma_m (N,), what sigma_m would be if the height were known; feet_seen (N,),
+    probability that the box ends at the feet. heights (K, H): of each of the K tracks in order of their numbers, the
+    probability of each of HEIGHTS_M."""
 
     xy: np.ndarray
     sigma_m: np.ndarray
+    slope: np.ndarray
+    known_height_sigma_m: np.ndarray
     feet_seen: np.ndarray
-    height_m: np.ndarray
-    height_sigma_m: np.ndarray
+    heights: np.ndarray
+
+
+def mean_height(heights: np.ndarray) -> np.ndarray:
+    """Mean height (K,) in metres by probabilities (K, H) of HEIGHTS_M."""
+    return heights @ HEIGHTS_M
+
+
+def height_sigma(heights: np.ndarray) -> np.ndarray:
+    """Standard deviation (K,) in metres of heights by probabilities (K, H); at least what a box's edges leave open."""
+    return np.sqrt(np.maximum(heights @ HEIGHTS_M**2 - mean_height(heights) ** 2, 0.02**2))
+
+
+def height_prior() -> np.ndarray:
+    """Probability (H,) of each of HEIGHTS_M for anybody in a shop."""
+    adult = np.exp(-((HEIGHTS_M - ADULT_M) ** 2) / (2 * ADULT_SIGMA_M**2))
+    child = ((HEIGHTS_M >= CHILD_RANGE_M[0]) & (HEIGHTS_M <= CHILD_RANGE_M[1])).astype(float)
+    prior = (1 - CHILD_SHARE) * adult / adult.sum() + CHILD_SHARE * child / child.sum()
+    return prior / prior.sum()
 
 
 def locate(
@@ -60,15 +83,16 @@ def locate(
     image_size: tuple[int, int],
     fixtures: Sequence[Fixture] = (),
     floor_size: tuple[float, float] | None = None,
-    heights: tuple[np.ndarray, np.ndarray] | None = None,
+    heights: np.ndarray | None = None,
 ) -> Places:
-    """Places of boxes (N, 4) xyxy pixels of one camera; track int (N,), which boxes are of one person (-1: unknown,
-    each box for itself). Fixtures and the floor's size (width, depth in metres, from 0, 0) of the store's configuration
-    make it surer: nobody stands in a shelf or behind a wall. `heights`: each box's person's height (N,) in metres and
-    its standard deviation (N,), where they are known from elsewhere; else they are learnt on the tracks."""
+    """Places of boxes (N, 4) xyxy pixels of one camera; track int (N,), which boxes are of one person. Fixtures and
+    the floor's size (width, depth in metres, from 0, 0) of the store's configuration make it surer: nobody stands in a
+    shelf or behind a wall. `heights` (K, H): probabilities of HEIGHTS_M for each of the tracks, in order of their
+    numbers, where they are known from elsewhere; else they are learnt on the tracks."""
     boxes = np.asarray(boxes, float).reshape(-1, 4)
     if not len(boxes):
-        return Places(np.zeros((0, 2)), np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0))
+        none = np.zeros(0)
+        return Places(np.zeros((0, 2)), none, np.zeros((0, 2)), none, none, np.zeros((0, len(HEIGHTS_M))))
     heads, feet = axis_points(boxes, pose)
     foot_xy = _beyond(pose, pose.foot_from_head(feet, 0.0), SHOE_M)
     implied = implied_height(pose, heads, foot_xy)
@@ -76,10 +100,12 @@ def locate(
     bottom_cut = boxes[:, 3] >= image_size[1] - BORDER_PX
     visible = feet_likely_visible(foot_xy, pose, fixtures)
     visible[bottom_cut | _outside(foot_xy, floor_size)] = 0.02
-    height, sigma = heights or _heights(implied, visible, top_cut, track, _Standing(pose, heads, fixtures, floor_size))
-    seen = _feet_seen(implied, height, sigma, visible)
+    _, row = np.unique(track, return_inverse=True)
+    if heights is None:
+        heights = _heights(implied, visible, top_cut, row, _Standing(pose, heads, fixtures, floor_size))
+    seen = _feet_seen(implied, heights, row, visible)
     seen[top_cut] = visible[top_cut]
-    return _combine(pose, heads, foot_xy, seen, height, sigma, top_cut)
+    return _combine(pose, heads, foot_xy, seen, heights, row, top_cut)
 
 
 def axis_points(boxes: np.ndarray, pose: CameraPose) -> tuple[np.ndarray, np.ndarray]:
@@ -104,12 +130,15 @@ def axis_points(boxes: np.ndarray, pose: CameraPose) -> tuple[np.ndarray, np.nda
 
 def implied_height(pose: CameraPose, heads: np.ndarray, foot_xy: np.ndarray) -> np.ndarray:
     """Height in metres (N,) at which the head's ray passes over the floor place; NaN where there is none."""
-    near = pose.foot_from_head(heads, 1.0)
-    far = pose.foot_from_head(heads, 0.5)
-    step = (far - near) / -0.5  # floor metres that the ray moves a metre of height
+    start, step = pose.foot_from_head(heads, 1.0), place_slope(pose, heads)
     with np.errstate(divide="ignore", invalid="ignore"):
-        along = ((foot_xy - near) * step).sum(axis=1) / (step**2).sum(axis=1)
+        along = ((foot_xy - start) * step).sum(axis=1) / (step**2).sum(axis=1)
     return 1.0 + along
+
+
+def place_slope(pose: CameraPose, heads: np.ndarray) -> np.ndarray:
+    """Metres (N, 2) on the floor that the place below a head's pixel moves for each metre of the person's height."""
+    return (pose.foot_from_head(heads, 1.0) - pose.foot_from_head(heads, 0.5)) / 0.5
 
 
 def _beyond(pose: CameraPose, xy: np.ndarray, metres: float) -> np.ndarray:
@@ -190,14 +219,6 @@ def _blocks(fixture: Fixture, xy: np.ndarray, camera: np.ndarray) -> np.ndarray:
     return low < high
 
 
-def _height_prior() -> np.ndarray:
-    """Probability of each of HEIGHTS_M."""
-    adult = np.exp(-((HEIGHTS_M - ADULT_M) ** 2) / (2 * ADULT_SIGMA_M**2))
-    child = ((HEIGHTS_M >= CHILD_RANGE_M[0]) & (HEIGHTS_M <= CHILD_RANGE_M[1])).astype(float)
-    prior = (1 - CHILD_SHARE) * adult / adult.sum() + CHILD_SHARE * child / child.sum()
-    return prior / prior.sum()
-
-
 def _likelihood(implied: np.ndarray, height: np.ndarray, visible: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Likelihoods (broadcast) of an implied height for a person of `height`: with feet seen, with feet hidden.
 
@@ -211,31 +232,30 @@ def _likelihood(implied: np.ndarray, height: np.ndarray, visible: np.ndarray) ->
 
 
 def _heights(
-    implied: np.ndarray, visible: np.ndarray, top_cut: np.ndarray, track: np.ndarray, standing: _Standing
-) -> tuple[np.ndarray, np.ndarray]:
-    """Posterior mean height (N,) of each box's person and its standard deviation, from all boxes of the track."""
-    names = np.where(track >= 0, track, -1 - np.arange(len(track)))
-    _, code = np.unique(names, return_inverse=True)
+    implied: np.ndarray, visible: np.ndarray, top_cut: np.ndarray, row: np.ndarray, standing: _Standing
+) -> np.ndarray:
+    """Probability (K, H) of HEIGHTS_M for each track, from all of its boxes; row (N,) of each box's track."""
     usable = np.isfinite(implied) & ~top_cut
-    total = np.zeros((code.max() + 1, len(HEIGHTS_M)))
-    for start in range(0, len(track), BLOCK):
+    total = np.zeros((row.max() + 1, len(HEIGHTS_M)))
+    for start in range(0, len(row), BLOCK):
         rows = slice(start, start + BLOCK)
         seen, hidden = _likelihood(np.nan_to_num(implied[rows])[:, None], HEIGHTS_M[None, :], visible[rows, None])
         logs = np.where(usable[rows, None], np.log(seen + hidden * standing.possible(rows)), 0.0)
-        np.add.at(total, code[rows], logs)
-    size = np.bincount(code)[:, None]
-    posterior = np.log(_height_prior())[None, :] + total / np.minimum(size, CORRELATION_SAMPLES)
+        np.add.at(total, row[rows], logs)
+    size = np.bincount(row)[:, None]
+    posterior = np.log(height_prior())[None, :] + total / np.minimum(size, CORRELATION_SAMPLES)
     posterior = np.exp(posterior - posterior.max(axis=1, keepdims=True))
-    posterior /= posterior.sum(axis=1, keepdims=True)
-    mean = posterior @ HEIGHTS_M
-    spread = np.sqrt(np.maximum(posterior @ HEIGHTS_M**2 - mean**2, 0.02**2))
-    return mean[code], spread[code]
+    return np.asarray(posterior / posterior.sum(axis=1, keepdims=True))
 
 
-def _feet_seen(implied: np.ndarray, height: np.ndarray, sigma: np.ndarray, visible: np.ndarray) -> np.ndarray:
+def _feet_seen(implied: np.ndarray, heights: np.ndarray, row: np.ndarray, visible: np.ndarray) -> np.ndarray:
     """Probability (N,) that a box ends at the feet."""
-    seen, hidden = _likelihood(np.nan_to_num(implied), height, visible)
-    return np.where(np.isfinite(implied), seen / np.maximum(seen + hidden, 1e-12), 0.0)
+    result = np.zeros(len(row))
+    for start in range(0, len(row), BLOCK):
+        rows = slice(start, start + BLOCK)
+        seen, hidden = _likelihood(np.nan_to_num(implied[rows])[:, None], HEIGHTS_M[None, :], visible[rows, None])
+        result[rows] = (heights[row[rows]] * seen / np.maximum(seen + hidden, 1e-12)).sum(axis=1)
+    return np.where(np.isfinite(implied), result, 0.0)
 
 
 def _combine(
@@ -243,17 +263,21 @@ def _combine(
     heads: np.ndarray,
     foot_xy: np.ndarray,
     seen: np.ndarray,
-    height: np.ndarray,
-    sigma: np.ndarray,
+    heights: np.ndarray,
+    row: np.ndarray,
     top_cut: np.ndarray,
 ) -> Places:
     """The likelier of the two places; its uncertainty."""
-    head_xy = pose.foot_from_head(heads, height)
-    across = np.linalg.norm(head_xy - pose.position[:2], axis=1) / np.maximum(pose.position[2] - height, 0.3)
-    head_sigma = np.sqrt(0.12**2 + (across * np.hypot(sigma, 0.04)) ** 2 / 2)
+    head_xy = pose.foot_from_head(heads, mean_height(heights)[row])
+    slope = place_slope(pose, heads)
+    across = np.linalg.norm(slope, axis=1)
+    head_sigma = np.hypot(0.12, across * HEAD_NOISE_M / np.sqrt(2))
     use_feet = (seen >= 0.5) & np.isfinite(foot_xy[:, 0])
     xy = np.where(use_feet[:, None], foot_xy, head_xy)
-    spread = np.where(use_feet, np.where(top_cut, 0.4, 0.12), head_sigma)
+    own = np.where(use_feet, np.where(top_cut, 0.4, 0.12), head_sigma)
     only_feet = top_cut & ~use_feet
-    xy[only_feet], spread[only_feet] = foot_xy[only_feet], 2.0
-    return Places(xy, spread, seen, height, sigma)
+    xy[only_feet], own[only_feet] = foot_xy[only_feet], 2.0
+    by_feet = use_feet | only_feet
+    slope = np.where(by_feet[:, None], 0.0, slope)
+    sigma = np.hypot(own, np.where(by_feet, 0.0, across * height_sigma(heights)[row] / np.sqrt(2)))
+    return Places(xy, sigma, slope, own, seen, heights)

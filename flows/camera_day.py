@@ -17,7 +17,7 @@ from detection.colours import COLOURS, GARMENTS
 from detection.detector import Detections
 from detection.floor import foot_points
 from detection.looks import SIZE as LOOKS_SIZE
-from detection.place import Fixture, Places, locate
+from detection.place import HEIGHTS_M, Fixture, Places, height_sigma, locate, mean_height
 from detection.tracker import track
 from detection.zones import points_in_polygon
 from flows.config import Camera, StoreConfig
@@ -52,11 +52,10 @@ class CameraTracks:
     """A camera's day after tracking.
 
     N sampled places of confirmed tracks, by track and time: `track_id` (from 1), `time_us`, `boxes` (N, 4) px of
-    `image_size`, `score`, `xy` (N, 2) floor metres with standard deviation `sigma_m` (N,); where the camera is not
-    calibrated `xy` is the foot point in pixels and `sigma_m` NaN. T tracks: `ids` with start, end, number of samples,
-    embedding (T, D), NaN where no crop was good enough, its mean quality, and whether the video cut the track off;
-    `colours` (T, 2, 11) of clothes (detection/colours.py), NaN where not measured; the person's `height_m` (T,) with
-    standard deviation `height_sigma_m`, NaN where the camera has no pose.
+    `image_size`, `score`, `places` on the floor; where the camera is not calibrated their `xy` is the foot point in
+    pixels, and all else NaN. T tracks: `ids` with start, end, number of samples, embedding (T, D), NaN where no crop
+    was good enough, its mean quality, and whether the video cut the track off; `colours` (T, 2, 11) of clothes
+    (detection/colours.py), NaN where not measured.
     `observed`: spans [from, to) in UTC microseconds in which there were pictures.
     """
 
@@ -66,8 +65,7 @@ class CameraTracks:
     time_us: np.ndarray
     boxes: np.ndarray
     score: np.ndarray
-    xy: np.ndarray
-    sigma_m: np.ndarray
+    places: Places
     ids: np.ndarray
     start_us: np.ndarray
     end_us: np.ndarray
@@ -75,14 +73,22 @@ class CameraTracks:
     embedding: np.ndarray
     quality: np.ndarray
     colours: np.ndarray
-    height_m: np.ndarray
-    height_sigma_m: np.ndarray
     truncated_start: np.ndarray
     truncated_end: np.ndarray
     observed: tuple[Span, ...]
     frames: int
     problems: tuple[str, ...]
     timestamps: str
+
+    @property
+    def height_m(self) -> np.ndarray:
+        """Mean height (T,) of the tracks' people; NaN where the camera has no pose."""
+        return mean_height(self.places.heights)
+
+    @property
+    def height_sigma_m(self) -> np.ndarray:
+        """Standard deviation of height_m (T,)."""
+        return height_sigma(self.places.heights)
 
 
 @dataclass(frozen=True)
@@ -142,8 +148,7 @@ def _tracks(camera: Camera, content: ChunkContent, track_id: np.ndarray, shop: S
         time_us=times,
         boxes=content.boxes[rows],
         score=content.scores[rows],
-        xy=places.xy,
-        sigma_m=places.sigma_m,
+        places=places,
         ids=ids,
         start_us=times[first],
         end_us=times[last],
@@ -151,8 +156,6 @@ def _tracks(camera: Camera, content: ChunkContent, track_id: np.ndarray, shop: S
         embedding=embedding,
         quality=quality,
         colours=colours,
-        height_m=places.height_m[first],
-        height_sigma_m=places.height_sigma_m[first],
         truncated_start=_near_an_edge(times[first], [start for start, _ in observed]),
         truncated_end=_near_an_edge(times[last], [end for _, end in observed]),
         observed=observed,
@@ -162,24 +165,16 @@ def _tracks(camera: Camera, content: ChunkContent, track_id: np.ndarray, shop: S
     )
 
 
-def placed_by_height(
-    camera: Camera, tracks: CameraTracks, shop: Shop, height_m: np.ndarray, sigma_m: np.ndarray
-) -> CameraTracks:
-    """The tracks placed anew for people of heights (T,) in metres with standard deviations (T,); as they are where the
-    camera's calibration does not tell heights."""
-    if not len(tracks.ids) or np.isnan(tracks.height_m).all():
+def placed_by_height(camera: Camera, tracks: CameraTracks, shop: Shop, heights: np.ndarray) -> CameraTracks:
+    """The tracks placed anew for people of heights (T, H), probabilities of HEIGHTS_M; as they are where the camera's
+    calibration does not tell heights."""
+    if np.isnan(tracks.places.heights).all():
         return tracks
-    row = np.searchsorted(tracks.ids, tracks.track_id)
-    places = _places(camera, tracks.boxes, tracks.track_id, shop, (height_m[row], sigma_m[row]))
-    return replace(tracks, xy=places.xy, sigma_m=places.sigma_m, height_m=height_m, height_sigma_m=sigma_m)
+    return replace(tracks, places=_places(camera, tracks.boxes, tracks.track_id, shop, heights))
 
 
 def _places(
-    camera: Camera,
-    boxes: np.ndarray,
-    track_id: np.ndarray,
-    shop: Shop | None,
-    heights: tuple[np.ndarray, np.ndarray] | None = None,
+    camera: Camera, boxes: np.ndarray, track_id: np.ndarray, shop: Shop | None, heights: np.ndarray | None = None
 ) -> Places:
     """Where the people stand, how sure that is, and how tall they are.
 
@@ -187,15 +182,14 @@ def _places(
     looks straight down) leaves the foot point, on which a box's bottom is as good as its middle.
     """
     calibration = camera.floor_calibration
-    unknown = np.full(len(boxes), np.nan)
-    if calibration is None:
-        return Places(foot_points(boxes), unknown, unknown, unknown, unknown)
-    pose = calibration.pose()
-    if pose is None:
-        sigma = np.full(len(boxes), FOOT_SIGMA_M)
-        return Places(calibration.to_floor(foot_points(boxes)), sigma, unknown, unknown, unknown)
-    fixtures, size = (shop.fixtures, shop.floor_size) if shop else ((), None)
-    return locate(boxes, track_id, pose, calibration.image_size, fixtures, size, heights)
+    pose = calibration.pose() if calibration else None
+    if calibration and pose:
+        fixtures, size = (shop.fixtures, shop.floor_size) if shop else ((), None)
+        return locate(boxes, track_id, pose, calibration.image_size, fixtures, size, heights)
+    xy = calibration.to_floor(foot_points(boxes)) if calibration else foot_points(boxes)
+    sigma = np.full(len(boxes), FOOT_SIGMA_M if calibration else np.nan)
+    unknown = np.full((len(np.unique(track_id)), len(HEIGHTS_M)), np.nan)
+    return Places(xy, sigma, np.zeros((len(boxes), 2)), sigma, np.full(len(boxes), np.nan), unknown)
 
 
 def read_chunk(path: str | Path, dimension: int) -> ChunkContent:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from detection.place import HEIGHTS_M, height_prior
 from flows.camera_day import CameraTracks
 from flows.config import StoreConfig
 from flows.footfall import entrance_crossings
@@ -21,6 +22,7 @@ from flows.trajectories import trajectories
 from flows.visits import zone_visits
 from flows.zone_counts import zone_counts
 from reid.embedder import Embedder
+from reid.heights import Heights
 from reid.identities import Identities, Samples, Tracklets, link
 
 LEAST_SEEN_S, LEAST_SEEN_ALONE_S = 3.0, 1.0
@@ -40,28 +42,40 @@ def tracklets_of(tracks: Sequence[CameraTracks]) -> Tracklets:
     )
 
 
-def people_of(config: StoreConfig, tracks: Sequence[CameraTracks], embedder: Embedder) -> pd.DataFrame:
-    """Join all cameras' tracks into people: the lake's table `identities`."""
-    tracklets = tracklets_of(tracks)
+def samples_of(tracks: Sequence[CameraTracks]) -> Samples:
+    """The places of all tracklets of a day, in the order of `tracklets_of`."""
     offsets = np.cumsum([0, *(len(t.ids) for t in tracks)])
-    xy = np.concatenate([t.xy if t.calibrated else np.full_like(t.xy, np.nan) for t in tracks])
-    samples = Samples(
+    xy = np.concatenate([t.places.xy if t.calibrated else np.full_like(t.places.xy, np.nan) for t in tracks])
+    return Samples(
         tracklet=np.concatenate(
             [np.searchsorted(t.ids, t.track_id) + offset for t, offset in zip(tracks, offsets, strict=False)]
         ),
         time_us=np.concatenate([t.time_us for t in tracks]),
         x_m=xy[:, 0],
         y_m=xy[:, 1],
-        sigma_m=np.concatenate([t.sigma_m for t in tracks]),
+        sigma_m=np.concatenate([t.places.known_height_sigma_m for t in tracks]),
+        slope=np.concatenate([t.places.slope for t in tracks]),
     )
+
+
+def heights_of(tracks: Sequence[CameraTracks]) -> Heights:
+    """What is known of the heights of all tracklets' people, in the order of `tracklets_of`."""
+    heights, prior = np.concatenate([t.places.heights for t in tracks]), height_prior()
+    return Heights(HEIGHTS_M, prior, np.where(np.isnan(heights), prior, heights))
+
+
+def people_of(config: StoreConfig, tracks: Sequence[CameraTracks], embedder: Embedder) -> pd.DataFrame:
+    """Join all cameras' tracks into people: the lake's table `identities`."""
+    tracklets = tracklets_of(tracks)
     doors = [(*gate.line, gate.inside) for gate in config.entrances if gate.camera is None]
     threshold, slope = same_person_odds(embedder, config)
     found: Identities = link(
         tracklets,
-        samples,
+        samples_of(tracks),
         threshold=threshold,
         slope=slope,
         doors=np.array(doors) if doors else None,
+        heights=heights_of(tracks),
         least_seen_s=LEAST_SEEN_S if any(track.calibrated for track in tracks) else LEAST_SEEN_ALONE_S,
     )
     known = found.person_id > 0
@@ -164,7 +178,8 @@ def _counted_window(config: StoreConfig, day: date, tracks: Sequence[CameraTrack
 def _places(track: CameraTracks) -> pd.DataFrame:
     boxes = {name: track.boxes[:, column] for column, name in enumerate(("x1", "y1", "x2", "y2"))}
     columns = {"camera": track.camera, "track_id": track.track_id, "time_us": track.time_us, **boxes}
-    places = {"x": track.xy[:, 0], "y": track.xy[:, 1], "uncertainty": track.sigma_m}
+    xy = track.places.xy
+    places = {"x": xy[:, 0], "y": xy[:, 1], "uncertainty": track.places.sigma_m}
     return pd.DataFrame(columns | {"score": track.score} | places)
 
 

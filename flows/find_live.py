@@ -151,7 +151,7 @@ class LiveSearch:
 def positions_of(tracks: CameraTracks) -> pd.DataFrame:
     """Where a camera's tracks were, a row a sample: camera, track_id, time_us, x1 y1 x2 y2, score, x_m, y_m."""
     boxes = dict(zip(BOXES, tracks.boxes.T.astype(float), strict=True))
-    x_m, y_m = tracks.xy.T.astype(float) if tracks.calibrated else np.full((2, len(tracks.track_id)), np.nan)
+    x_m, y_m = tracks.places.xy.T.astype(float) if tracks.calibrated else np.full((2, len(tracks.track_id)), np.nan)
     named = {"camera": tracks.camera, "track_id": tracks.track_id, "time_us": tracks.time_us}
     return pd.DataFrame({**named, **boxes, "score": tracks.score, "x_m": x_m, "y_m": y_m})
 

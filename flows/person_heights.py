@@ -2,7 +2,7 @@
 
 A camera that looks over a shelf sees a head, and places it by a height that it has to guess; a few centimetres of it
 are decimetres on the floor. Once it is known whose head it is, the height is known from where that person's feet were
-seen, and places that are righter tell better who is who. So people are joined, placed anew, and joined again.
+seen, and from other cameras that saw the head at the same time. So people are joined, placed anew, and joined again.
 """
 
 from __future__ import annotations
@@ -14,44 +14,21 @@ import pandas as pd
 
 from flows.camera_day import CameraTracks, Shop, placed_by_height
 from flows.config import StoreConfig
-
-KNOWN_SIGMA_M = 0.05
-"""A track whose height is at least so sure saw its person's feet."""
-TOLD_SIGMA_M = 0.06
-"""Standard deviation of a height told by other tracks: calibrations differ, people bend, and some links are wrong."""
+from flows.day_tables import heights_of, samples_of, tracklets_of
+from reid.floor_agreement import FloorModel
+from reid.triangulation import heights_of_people
 
 
 def placed_anew(
     config: StoreConfig, tracks: Sequence[CameraTracks], identities: pd.DataFrame, shop: Shop
 ) -> list[CameraTracks]:
     """All cameras' tracks, placed by the heights of the people they belong to (camera, track_id, person_id)."""
-    own = [
-        pd.DataFrame(
-            {"camera": one.camera, "track_id": one.ids, "height_m": one.height_m, "sigma_m": one.height_sigma_m}
-        )
-        for one in tracks
-    ]
-    heights = person_heights(pd.concat(own, ignore_index=True), identities)
-    parts = np.split(heights[["height_m", "sigma_m"]].to_numpy(float), np.cumsum([len(one) for one in own])[:-1])
+    tracklets = tracklets_of(tracks)
+    known = identities.set_index(["camera", "track_id"])["person_id"]
+    person = known.reindex(pd.MultiIndex.from_arrays([tracklets.camera, tracklets.track_id]), fill_value=0).to_numpy()
+    told = heights_of_people(samples_of(tracks), heights_of(tracks), person, FloorModel()).of
+    parts = np.split(told, np.cumsum([len(one.ids) for one in tracks])[:-1])
     return [
-        placed_by_height(camera, one, shop, part[:, 0], part[:, 1])
-        for camera, one, part in zip(config.cameras, tracks, parts, strict=True)
+        placed_by_height(camera, one, shop, heights)
+        for camera, one, heights in zip(config.cameras, tracks, parts, strict=True)
     ]
-
-
-def person_heights(tracks: pd.DataFrame, identities: pd.DataFrame) -> pd.DataFrame:
-    """Tracks (camera, track_id, height_m, sigma_m; NaN where a camera can't tell) with better heights, row by row.
-
-    Who saw the feet keeps the own height. Else it is the person's, the median of the tracks that did see them (one
-    of somebody else among them changes little), together with the own guess; the guess alone where nobody did.
-    """
-    person = tracks.merge(identities, on=["camera", "track_id"], how="left")["person_id"].to_numpy(float)
-    height, sigma = tracks["height_m"].to_numpy(float), tracks["sigma_m"].to_numpy(float)
-    knows = sigma <= KNOWN_SIGMA_M
-    known = pd.Series(height[knows]).groupby(person[knows]).median()
-    told = np.where(knows, np.nan, known.reindex(person).to_numpy(float))
-    own_weight, told_weight = sigma**-2, np.where(np.isnan(told), 0.0, TOLD_SIGMA_M**-2)
-    total = own_weight + told_weight
-    return tracks.assign(
-        height_m=(own_weight * height + told_weight * np.nan_to_num(told)) / total, sigma_m=total**-0.5
-    )

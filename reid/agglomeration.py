@@ -1,9 +1,10 @@
 """Joining tracklets into people: constrained average linkage on log-likelihood ratios, sparse and in rounds.
 
-The score of two groups is the weighted mean evidence over all pairs of their members; a pair that can never be one
-person keeps its groups apart for good. Average linkage is reducible (Bruynooghe 1977): all pairs of groups that are
-each other's best partner can be merged at once, with the result of merging one best pair at a time; so it needs no
-matrix, and with one order over all edges it is deterministic.
+The score of two groups is the weighted mean evidence over all pairs of their members, less all that their members'
+conflicts (reid/conflicts.py) add up to. Linkage by such a score is reducible (Bruynooghe 1977; a mean is no more than
+its greater part, and conflicts only grow): all pairs of groups that are each other's best partner can be merged at
+once, with the result of merging one best pair at a time; so it needs no matrix, and with one order over all edges it
+is deterministic.
 
 Those who were seen well come together first, and the others join them. In the end (`closed_world`) a group that was
 never seen well, or begins or ends in the middle of the store (reid/lifetimes.py), is likely a part of another one.
@@ -16,13 +17,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import faiss
 import numpy as np
 
 from reid.appearance import Appearance, log_quality
 from reid.lifetimes import Lifetimes
+from reid.neighbours import products
 
-FIELDS = ("first", "second", "evidence", "pairs", "compared", "similarity", "forbidden")
+FIELDS = ("first", "second", "evidence", "pairs", "compared", "similarity", "conflict")
 EDGES_AT_ONCE = 1 << 20
 CAUTION = np.array([0.0, 1.0, 6.0])
 """Log odds asked for beyond even, by how many of two groups were never seen well: heads behind shelves look alike, and
@@ -35,7 +36,8 @@ NEVER_WELL_SEEN_ODDS = 4.0
 class Edges:
     """K pairs of nodes, first < second (K,). evidence (K,): summed log-likelihood ratio over `pairs` (K,) pairs of
     members, `compared` (K,) of which have embeddings on both sides, their cosines summing to `similarity` (K,); a pair
-    counts with the product of its members' influences. forbidden bool (K,): can never be one person."""
+    counts with the product of its members' influences. conflict (K,): log odds against one person that no mean over
+    other pairs makes up for."""
 
     first: np.ndarray
     second: np.ndarray
@@ -43,30 +45,16 @@ class Edges:
     pairs: np.ndarray
     compared: np.ndarray
     similarity: np.ndarray
-    forbidden: np.ndarray
+    conflict: np.ndarray
 
     def kept(self, rows: np.ndarray, more: Edges) -> Edges:
         """These rows, and more edges after them."""
         return Edges(*(np.concatenate([getattr(self, name)[rows], getattr(more, name)]) for name in FIELDS))
 
 
-def products(vectors: np.ndarray, first: np.ndarray, second: np.ndarray, block: int = 1 << 18) -> np.ndarray:
-    """Dot products float32 (K,) of rows of float32 vectors (T, D), without copies of the rows."""
-    vectors = np.ascontiguousarray(vectors, np.float32)
-    result = np.empty(len(first), np.float32)
-    rows = faiss.swig_ptr(vectors)
-    for start in range(0, len(first), block):
-        one, other = (side[start : start + block].astype(np.int64) for side in (first, second))
-        into = faiss.swig_ptr(result[start : start + block])
-        faiss.pairwise_indexed_inner_product(  # type: ignore[attr-defined]  # its stubs leave it out
-            vectors.shape[1], len(one), rows, faiss.swig_ptr(one), rows, faiss.swig_ptr(other), into
-        )
-    return result
-
-
 def merged_edges(count: int, edges: Edges, chosen: np.ndarray, low: np.ndarray, high: np.ndarray) -> Edges:
-    """One edge a pair of groups low < high (K,) of the edges chosen, bool (K,): sums added, forbidden if any is.
-    `count`: number of nodes. Works on a range of groups at a time, so that a large day's edges fit in memory."""
+    """One edge a pair of groups low < high (K,) of the edges chosen, bool (K,): sums added. `count`: number of nodes.
+    Works on a range of groups at a time, so that a large day's edges fit in memory."""
     step = max(1, int(count * EDGES_AT_ONCE / max(int(np.count_nonzero(chosen)), 1)))
     parts = []
     for start in range(0, count, step):
@@ -74,12 +62,10 @@ def merged_edges(count: int, edges: Edges, chosen: np.ndarray, low: np.ndarray, 
         key, inverse = np.unique(low[rows].astype(np.int64) * count + high[rows], return_inverse=True)
         sums = {
             name: np.bincount(inverse, weights=getattr(edges, name)[rows], minlength=len(key)).astype(np.float32)
-            for name in FIELDS[2:6]
+            for name in FIELDS[2:]
         }
-        forbidden = np.zeros(len(key), bool)
-        forbidden[inverse[edges.forbidden[rows]]] = True
         first, second = (key // count).astype(np.int32), (key % count).astype(np.int32)
-        parts.append(Edges(first, second, forbidden=forbidden, **sums))
+        parts.append(Edges(first, second, **sums))
     return Edges(*(np.concatenate([getattr(part, name) for part in parts]) for name in FIELDS))
 
 
@@ -110,7 +96,7 @@ class Grouping:
         self.lifetimes, self.closed_world = lifetimes, False
 
     def score(self, edges: Edges) -> np.ndarray:
-        """Log odds (K,) float32 that two groups are one person; -inf where forbidden."""
+        """Log odds (K,) float32 that two groups are one person."""
         score = np.empty(len(edges.first), np.float32)
         for start in range(0, len(score), EDGES_AT_ONCE):
             rows = slice(start, start + EDGES_AT_ONCE)
@@ -130,13 +116,12 @@ class Grouping:
             score -= self.lifetimes.against_passage(a, b)
             if self.closed_world:
                 score += self.lifetimes.saved(a, b)
-        score[edges.forbidden] = -np.inf
-        return score
+        return score - edges.conflict
 
     def unlike(self, edges: Edges, comparable: np.ndarray) -> np.ndarray:
         """Mean evidence (K,) of looks of those pairs of members that were not compared; 0 where all were."""
         evidence = np.zeros(len(comparable))
-        rows = np.flatnonzero((comparable > edges.compared * (1 + 1e-4)) & ~edges.forbidden)
+        rows = np.flatnonzero(comparable > edges.compared * (1 + 1e-4))
         a, b = edges.first[rows], edges.second[rows]
         total = products(self.sums, a, b)
         similarity = (total - edges.similarity[rows]) / (comparable[rows] - edges.compared[rows])

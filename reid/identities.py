@@ -1,10 +1,10 @@
 """Cross-camera identities: which tracklets of a store-day are one person.
 
 Each pair of tracklets has a log-likelihood ratio: how they look (cosine of their embeddings, calibrated with the
-weights: threshold and slope), where they were at the same instants, and whether a walk leads from one's end to the
-other's start. Two tracklets of one camera at one time are never one person. Groups are joined by constrained average
-linkage on these (reid/agglomeration.py) for as long as joining is more likely than not; then those who would have
-appeared or vanished in the middle of the store are joined with a bonus (reid/lifetimes.py).
+weights: threshold and slope), how tall they are, where they were at the same instants, and whether a walk leads from
+one's end to the other's start. Two tracklets of one camera at one time are two people (reid/conflicts.py). Groups are
+joined by average linkage on these (reid/agglomeration.py) for as long as joining is more likely than not; then those
+who would have appeared or vanished in the middle of the store are joined with a bonus (reid/lifetimes.py).
 
 A person who leaves and comes back on the same day stays one person, as far as looks tell. A person needs to be seen for
 `least_seen_s` seconds in all, longer where badly; what is seen for less and joins nobody gets person_id -1.
@@ -17,11 +17,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from reid.agglomeration import EDGES_AT_ONCE, FIELDS, Edges, Grouping, mean_evidence, products
+from reid.agglomeration import EDGES_AT_ONCE, FIELDS, Edges, Grouping, mean_evidence
 from reid.appearance import Appearance, fitted
+from reid.conflicts import conflicts, parted
 from reid.floor_agreement import Density, FloorModel, at_once, in_sequence, in_slots
+from reid.heights import Heights
 from reid.lifetimes import RETURN_ODDS, lifetimes_of
-from reid.neighbours import distinct, look_alike_pairs
+from reid.neighbours import distinct, look_alike_pairs, products
 from reid.tracklets import SECOND_US, Identities, Samples, Tracklets
 
 __all__ = ["Identities", "Samples", "Tracklets", "link"]
@@ -46,6 +48,7 @@ def link(
     threshold: float,
     slope: float = DEFAULT_SLOPE,
     doors: np.ndarray | None = None,
+    heights: Heights | None = None,
     least_seen_s: float = 3.0,
     floor: FloorModel | None = None,
     fit_to_site: bool = False,
@@ -55,31 +58,36 @@ def link(
 
     threshold: cosine at which two good crops are as likely one person as two, from the embedder's calibration; slope:
     its log odds a unit of cosine. doors: (E, 3, 2) floor metres, the entrances' line ends and a point inside: where
-    people can appear and vanish; None where they are not known. least_seen_s: seconds a person must have been seen in
-    all. fit_to_site: move the calibration to this day's own pairs (reid/appearance.py). exact_up_to: with more
-    tracklets than this, looks are compared with each one's nearest neighbours only. The same input gives the same
-    output, whatever the tracklets' order; ids follow first appearance. Raises ValueError where arrays disagree in
-    length or samples name tracklets that are not there.
+    people can appear and vanish; None where they are not known. heights: what is known of the tracklets' people's
+    heights, which samples.slope refers to; None: nothing. least_seen_s: seconds a person must have been seen in all.
+    fit_to_site: move the calibration to this day's own pairs (reid/appearance.py). exact_up_to: with more tracklets
+    than this, looks are compared with each one's nearest neighbours only. The same input gives the same output, whatever
+    the tracklets' order; ids follow first appearance. Raises ValueError where arrays disagree in length or samples name
+    tracklets that are not there.
     """
     if len(samples.tracklet) and (samples.tracklet.min() < 0 or samples.tracklet.max() >= len(tracklets)):
         raise ValueError(f"samples name tracklets outside 0..{len(tracklets) - 1}")
     if not len(tracklets):
         return Identities(np.zeros(0, np.int64), np.zeros(0, np.float32))
     embedding, weight = usable_embeddings(tracklets)
-    places = evidence_of_places(tracklets, samples, floor or FloorModel())
+    heights = heights or Heights.unknown(len(tracklets))
+    share = influence(weight)
+    places = evidence_of_places(tracklets, samples, heights, share, floor or FloorModel())
     looks = Appearance(threshold, slope)
     if fit_to_site:
         looks = fit_looks(looks, embedding, weight, places)
     alike = look_alike_pairs(embedding, weight, looks.threshold - 0.25, exact_up_to)
-    edges = pair_evidence(places, alike, embedding, weight, looks, tracklets)
+    edges = pair_evidence(places, alike, embedding, weight, looks, heights, tracklets)
     del places, alike  # a large day's fill memory
     lifetimes = None if doors is None else lifetimes_of(tracklets, samples, doors)
     good = well_seen(tracklets, weight)
-    group = Grouping(embedding, weight, influence(weight), good, edges, looks, lifetimes).join()
+    group = Grouping(embedding, weight, share, good, edges, looks, lifetimes).join()
     unlike = typical_evidence(embedding, weight, looks)
     confidence = link_confidence(group, weight, edges, unlike, looks.absent)
     seen_s = well_seen_seconds(tracklets, weight)
-    return Identities(number_people(group, tracklets, seen_s, least_seen_s), confidence.astype(np.float32))
+    person = number_people(group, tracklets, seen_s, least_seen_s)
+    person[parted(group, tracklets, share)] = -1
+    return Identities(person, confidence.astype(np.float32))
 
 
 def usable_embeddings(tracklets: Tracklets) -> tuple[np.ndarray, np.ndarray]:
@@ -99,27 +107,31 @@ def usable_embeddings(tracklets: Tracklets) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class PlaceEvidence:
-    """Pairs (K,) with what their places and times say: log-likelihood ratio, and whether they can never be one."""
+    """Pairs (K,) with what their places and times say: log-likelihood ratio, and log odds of a conflict."""
 
     first: np.ndarray
     second: np.ndarray
     ratio: np.ndarray
-    forbidden: np.ndarray
+    conflict: np.ndarray
 
 
-def evidence_of_places(tracklets: Tracklets, samples: Samples, model: FloorModel) -> PlaceEvidence:
-    """Pairs seen by one camera at one time (two people for certain), at once by two cameras, or one after the other."""
+def evidence_of_places(
+    tracklets: Tracklets, samples: Samples, heights: Heights, influence: np.ndarray, model: FloorModel
+) -> PlaceEvidence:
+    """Pairs seen at once by two cameras, one after the other, or by one camera at one time. influence: (T,)."""
     slots = in_slots(samples)
     density = Density(slots.xy)
-    first, second, ratio = at_once(slots, model, density)
+    first, second, ratio = at_once(slots, model, density, heights)
     across = tracklets.camera[first] != tracklets.camera[second]
-    parts = [(first[across], second[across], ratio[across]), in_sequence(tracklets, samples, model, density)]
-    never = _together(tracklets)
-    parts.append((*never, np.zeros(len(never[0]))))
+    parts = [(first[across], second[across], ratio[across])]
+    parts.append(in_sequence(tracklets, samples, model, density, heights))
+    one, other, odds = conflicts(tracklets, influence)
+    parts.append((one, other, np.zeros(len(odds))))
     one, other = (np.concatenate([part[side] for part in parts]).astype(np.int32) for side in (0, 1))
     ratio = np.concatenate([part[2] for part in parts]).astype(np.float32)
-    forbidden = np.arange(len(one)) >= len(one) - len(never[0])
-    return PlaceEvidence(one, other, ratio, forbidden)
+    conflict = np.zeros(len(one), np.float32)
+    conflict[len(one) - len(odds) :] = odds
+    return PlaceEvidence(one, other, ratio, conflict)
 
 
 def pair_evidence(
@@ -128,9 +140,10 @@ def pair_evidence(
     embedding: np.ndarray,
     weight: np.ndarray,
     looks: Appearance,
+    heights: Heights,
     tracklets: Tracklets,
 ) -> Edges:
-    """Looks, places and the odds of coming back together, one edge a pair. `alike`: further pairs to look at."""
+    """Looks, heights, places and the odds of coming back, one edge a pair. `alike`: further pairs to look at."""
     count = len(weight)
     key = np.concatenate([places.first.astype(np.int64) * count + places.second, alike[0] * count + alike[1]])
     order = np.argsort(key)
@@ -139,7 +152,7 @@ def pair_evidence(
     key = key[starts]
     unplaced = (0, len(alike[0]))
     ratio = np.add.reduceat(np.pad(places.ratio, unplaced)[order], starts)
-    forbidden = np.logical_or.reduceat(np.pad(places.forbidden, unplaced)[order], starts)
+    conflict = np.add.reduceat(np.pad(places.conflict, unplaced)[order], starts)
     del order, starts
     first, second = (key // count).astype(np.int32), (key % count).astype(np.int32)
     del key
@@ -149,10 +162,11 @@ def pair_evidence(
     for start in range(0, len(share), EDGES_AT_ONCE):
         rows = slice(start, start + EDGES_AT_ONCE)
         cosine, quality = similarity_of(first[rows], second[rows], embedding, weight)
-        ratio[rows] += looks.evidence(cosine, quality) - odds_against_return(tracklets, first[rows], second[rows])
+        ratio[rows] += looks.evidence(cosine, quality) + heights.evidence(first[rows], second[rows])
+        ratio[rows] -= odds_against_return(tracklets, first[rows], second[rows])
         compared[rows] = share[rows] * (quality > 0)
         similarity[rows] = share[rows] * np.nan_to_num(cosine)
-    return Edges(first, second, share * ratio, share, compared, similarity, forbidden)
+    return Edges(first, second, share * ratio, share, compared, similarity, conflict)
 
 
 def odds_against_return(tracklets: Tracklets, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -218,28 +232,13 @@ def typical_evidence(embedding: np.ndarray, weight: np.ndarray, looks: Appearanc
 
 def fit_looks(prior: Appearance, embedding: np.ndarray, weight: np.ndarray, places: PlaceEvidence) -> Appearance:
     """The calibration moved to the day's own pairs: one camera at one time differs, two cameras in step are one."""
-    sure = np.flatnonzero(places.forbidden | (np.abs(places.ratio) >= SURE))
+    two = places.conflict >= SURE
+    sure = np.flatnonzero(two | (np.abs(places.ratio) >= SURE))
     sure = sure[(weight[places.first[sure]] > 0) & (weight[places.second[sure]] > 0)]
     if len(sure) > MOST_PAIRS:
         sure = sure[np.linspace(0, len(sure) - 1, MOST_PAIRS).astype(int)]
-    same = ~places.forbidden[sure] & (places.ratio[sure] > 0)
+    same = ~two[sure] & (places.ratio[sure] > 0)
     return fitted(prior, *similarity_of(places.first[sure], places.second[sure], embedding, weight), same)
-
-
-def _together(tracklets: Tracklets) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs first < second of one camera whose times overlap: two people."""
-    firsts, seconds = [], []
-    for camera in np.unique(tracklets.camera):
-        rows = np.flatnonzero(tracklets.camera == camera)
-        rows = rows[np.argsort(tracklets.start_us[rows], kind="stable")]
-        starts, ends = tracklets.start_us[rows], tracklets.end_us[rows]
-        sizes = np.searchsorted(starts, ends, side="right") - np.arange(len(rows)) - 1
-        one = np.repeat(np.arange(len(rows)), sizes)
-        other = one + 1 + np.arange(len(one)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        firsts.append(rows[one])
-        seconds.append(rows[other])
-    first, second = np.concatenate(firsts), np.concatenate(seconds)
-    return np.minimum(first, second), np.maximum(first, second)
 
 
 def link_confidence(group: np.ndarray, weight: np.ndarray, edges: Edges, unlike: float, absent: float) -> np.ndarray:
@@ -256,7 +255,7 @@ def link_confidence(group: np.ndarray, weight: np.ndarray, edges: Edges, unlike:
     pairs = (size[other] - own * own_share[node]) * own_share[node]
     comparable = (known[other] - own * embedded[node]) * embedded[node]
     score = mean_evidence(Edges(node, other, *sums), np.maximum(pairs, 1e-9), comparable, unlike, absent)
-    score[sums[4] > 0] = -np.inf
+    score -= sums[4]
     inside, outside = np.full(count, -np.inf), np.full(count, -np.inf)
     np.maximum.at(inside, node[own], score[own])
     np.maximum.at(outside, node[~own], score[~own])

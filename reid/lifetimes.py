@@ -87,7 +87,7 @@ class Lifetimes:
 
 def lifetimes_of(tracklets: Tracklets, samples: Samples, doors: np.ndarray) -> Lifetimes:
     """Births and deaths of tracklets. doors: (E, 3, 2) floor metres, the entrances' lines and a point inside."""
-    first, last = (places[:, :2] for places in ends_of(samples, len(tracklets)))
+    first, last = (ends.xy for ends in ends_of(samples, len(tracklets)))
     opening, closing = tracklets.start_us.min(initial=0), tracklets.end_us.max(initial=0)
     opening = tracklets.start_us.min() if len(tracklets) else opening
     birth = ODDS * far_from_doors(first, doors)

@@ -1,4 +1,4 @@
-"""Pairs of tracklets that look alike, without comparing everything with everything."""
+"""Pairs of tracklets that look alike, without comparing everything with everything, and how alike pairs are."""
 
 from __future__ import annotations
 
@@ -45,3 +45,17 @@ def distinct(keys: np.ndarray) -> np.ndarray:
     """Keys (K,), 0 or more, each once and in order; numpy's own `unique` hashes, which takes several times as long."""
     keys = np.sort(keys)
     return keys[np.diff(keys, prepend=-1) > 0]
+
+
+def products(vectors: np.ndarray, first: np.ndarray, second: np.ndarray, block: int = 1 << 18) -> np.ndarray:
+    """Dot products float32 (K,) of rows of float32 vectors (T, D), without copies of the rows."""
+    vectors = np.ascontiguousarray(vectors, np.float32)
+    result = np.empty(len(first), np.float32)
+    rows = faiss.swig_ptr(vectors)
+    for start in range(0, len(first), block):
+        one, other = (side[start : start + block].astype(np.int64) for side in (first, second))
+        into = faiss.swig_ptr(result[start : start + block])
+        faiss.pairwise_indexed_inner_product(  # type: ignore[attr-defined]  # its stubs leave it out
+            vectors.shape[1], len(one), rows, faiss.swig_ptr(one), rows, faiss.swig_ptr(other), into
+        )
+    return result

@@ -23,10 +23,11 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
 from detection.floor import FloorCalibration
-from detection.place import Fixture, locate
+from detection.place import HEIGHTS_M, Fixture, height_prior, locate
 from reid.agglomeration import Grouping
 from reid.appearance import Appearance
 from reid.floor_agreement import FloorModel
+from reid.heights import Heights
 from reid.identities import (
     DEFAULT_SLOPE,
     Identities,
@@ -40,6 +41,7 @@ from reid.identities import (
 )
 from reid.lifetimes import lifetimes_of
 from reid.neighbours import look_alike_pairs
+from reid.tracklets import Samples
 from tests.benchmarks.oracle import (
     SAMPLING_FPS,
     Embed,
@@ -60,28 +62,34 @@ class Case:
         embeddings = cached_embeddings(folder, chosen, embed, name, cache)
         self.name = folder.name
         self.tracklets, self.feet = tracklets_of(positions, chosen, embeddings)
-        xy, sigma = measured_places(positions, scene)
-        self.places = replace(self.feet, x_m=xy[:, 0], y_m=xy[:, 1], sigma_m=sigma)
+        keys = pd.MultiIndex.from_arrays([self.tracklets.camera, self.tracklets.track_id])
+        self.places, self.heights = measured_places(positions, scene, self.feet, keys)
         line = np.array(scene["entrance"]["line"], float)
         self.doors = np.stack([*line, line.mean(axis=0) + scene["entrance"]["inside_direction"]])[None]
         truth = positions.groupby(["camera", "track_id"])["truth"].first()
-        keys = pd.MultiIndex.from_arrays([self.tracklets.camera, self.tracklets.track_id])
         self.truth = truth.loc[keys].to_numpy()
 
 
-def measured_places(positions: pd.DataFrame, scene: dict[str, Any]) -> tuple[np.ndarray, np.ndarray]:
-    """Places (N, 2) and standard deviations (N,) of boxes, as detection/place.py finds them."""
+def measured_places(
+    positions: pd.DataFrame, scene: dict[str, Any], feet: Samples, tracklets: pd.MultiIndex
+) -> tuple[Samples, Heights]:
+    """Places of boxes and heights of the tracklets (camera, track_id), as detection/place.py finds them."""
     fixtures = [Fixture(np.array(fixture["polygon"]), fixture["height_m"]) for fixture in scene["fixtures"]]
-    xy, sigma = np.full((len(positions), 2), np.nan), np.full(len(positions), np.nan)
+    values = np.full((len(positions), 5), np.nan)
+    heights = np.tile(height_prior(), (len(tracklets), 1))
     size = (scene["size"][0], scene["size"][1])
     for camera in scene["cameras"]:
         rows = np.flatnonzero(positions["camera"] == camera["name"])
         pose = FloorCalibration.from_homography(np.array(camera["image_to_floor"]), size).pose()
         boxes = positions[["x1", "y1", "x2", "y2"]].to_numpy()[rows]
         assert pose is not None
-        found = locate(boxes, positions["track_id"].to_numpy()[rows], pose, size, fixtures)
-        xy[rows], sigma[rows] = found.xy, found.sigma_m
-    return xy, sigma
+        tracks = positions["track_id"].to_numpy()[rows]
+        found = locate(boxes, tracks, pose, size, fixtures)
+        values[rows] = np.column_stack([found.xy, found.known_height_sigma_m, found.slope])
+        named = pd.MultiIndex.from_product([[camera["name"]], np.unique(tracks)])
+        heights[tracklets.get_indexer(named)] = found.heights
+    places = replace(feet, x_m=values[:, 0], y_m=values[:, 1], sigma_m=values[:, 2], slope=values[:, 3:])
+    return places, Heights(HEIGHTS_M, height_prior(), heights)
 
 
 PROTOCOL = (
@@ -112,10 +120,10 @@ def pooled(case: Case, looks: Appearance) -> np.ndarray:
     """The rival: groups compared by their quality-weighted mean embeddings, evidence of places summed over pairs."""
     embedding, weight = usable_embeddings(case.tracklets)
     count = len(case.tracklets)
-    found = evidence_of_places(case.tracklets, case.places, FloorModel())
+    found = evidence_of_places(case.tracklets, case.places, case.heights, influence(weight), FloorModel())
     places, never = np.zeros((count, count)), np.zeros((count, count), bool)
     np.add.at(places, (found.first, found.second), found.ratio)
-    never[found.first, found.second] = found.forbidden
+    never[found.first, found.second] = found.conflict > 0
     places, never = places + places.T, never | never.T
     np.fill_diagonal(never, True)
     sums, group = embedding * weight[:, None], np.arange(count)
@@ -140,12 +148,12 @@ def pooled(case: Case, looks: Appearance) -> np.ndarray:
 
 
 def unconstrained(case: Case, looks: Appearance) -> np.ndarray:
-    """The product's method where anything may be joined: no cannot-links."""
+    """The product's method where anything may be joined: no conflicts."""
     embedding, weight = usable_embeddings(case.tracklets)
-    places = evidence_of_places(case.tracklets, case.places, FloorModel())
-    places = replace(places, forbidden=np.zeros(len(places.first), bool))
+    places = evidence_of_places(case.tracklets, case.places, case.heights, influence(weight), FloorModel())
+    places = replace(places, conflict=np.zeros(len(places.first)))
     alike = look_alike_pairs(embedding, weight, -1.0, len(weight))
-    edges = pair_evidence(places, alike, embedding, weight, looks, case.tracklets)
+    edges = pair_evidence(places, alike, embedding, weight, looks, case.heights, case.tracklets)
     lifetimes = lifetimes_of(case.tracklets, case.places, case.doors)
     group = Grouping(
         embedding, weight, influence(weight), well_seen(case.tracklets, weight), edges, looks, lifetimes
@@ -158,7 +166,9 @@ def variants(threshold: float, slope: float) -> dict[str, Callable[[Case], np.nd
     looks = Appearance(threshold, slope)
 
     def product(case: Case, **changes: Any) -> np.ndarray:
-        options = {"tracklets": case.tracklets, "samples": case.places, "doors": case.doors} | changes
+        options = {
+            "tracklets": case.tracklets, "samples": case.places, "doors": case.doors, "heights": case.heights
+        } | changes  # fmt: skip
         answer: Identities = link(options.pop("tracklets"), options.pop("samples"), threshold=threshold, slope=slope,
                                   **options)  # fmt: skip
         return answer.person_id
@@ -176,9 +186,10 @@ def variants(threshold: float, slope: float) -> dict[str, Callable[[Case], np.nd
         "rival: pooled embeddings, summed places": lambda case: pooled(case, looks),
         "without looks": blind,
         "without places": nowhere,
-        "without cannot-links": lambda case: unconstrained(case, looks),
+        "without conflicts": lambda case: unconstrained(case, looks),
         "without doors": lambda case: product(case, doors=None),
-        "foot points instead of places": lambda case: product(case, samples=case.feet),
+        "foot points instead of places": lambda case: product(case, samples=case.feet, heights=None),
+        "without heights": lambda case: product(case, heights=None, samples=replace(case.places, slope=None)),
         "calibration fitted to the site": lambda case: product(case, fit_to_site=True),
     }
 

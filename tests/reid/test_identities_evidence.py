@@ -9,17 +9,20 @@ import pytest
 
 from reid.agglomeration import Edges, Grouping
 from reid.appearance import Appearance, fitted
+from reid.conflicts import conflicts, parted
 from reid.floor_agreement import Density, FloorModel, at_once, in_sequence, in_slots
+from reid.heights import Heights
 from reid.identities import Samples, Tracklets, number_people, well_seen, well_seen_seconds
 from reid.lifetimes import NEVER, RETURN_ODDS, UNSEEN_PASSAGE_ODDS, far_from_doors, lifetimes_of
 from reid.neighbours import look_alike_pairs
+from reid.triangulation import heights_of_people
 
 SECOND = 1_000_000
 DOOR = np.array([[[8.0, 1.0], [10.0, 1.0], [9.0, 2.0]]])
 
 
-def brute_force(evidence: np.ndarray, forbidden: np.ndarray, share: np.ndarray) -> list[set[int]]:
-    """Weighted average linkage with cannot-links, one best pair at a time."""
+def brute_force(evidence: np.ndarray, conflict: np.ndarray, share: np.ndarray) -> list[set[int]]:
+    """Weighted average linkage less conflicts, one best pair at a time."""
     weight = np.outer(share, share)
     groups = [{i} for i in range(len(evidence))]
     while True:
@@ -27,9 +30,9 @@ def brute_force(evidence: np.ndarray, forbidden: np.ndarray, share: np.ndarray) 
         for a in range(len(groups)):
             for b in range(a + 1, len(groups)):
                 rows, columns = list(groups[a]), list(groups[b])
-                if not forbidden[np.ix_(rows, columns)].any():
-                    pairs = np.ix_(rows, columns)
-                    best = max(best, (float(np.average(evidence[pairs], weights=weight[pairs])), a, b))
+                pairs = np.ix_(rows, columns)
+                score = float(np.average(evidence[pairs], weights=weight[pairs])) - float(conflict[pairs].sum())
+                best = max(best, (score, a, b))
         if best[0] <= 0:
             return groups
         groups[best[1]] |= groups.pop(best[2])
@@ -41,17 +44,17 @@ def test_rounds_give_what_one_merge_at_a_time_gives(seed):
     count = 24
     evidence = rng.normal(-1, 3, (count, count))
     evidence = (evidence + evidence.T) / 2
-    forbidden = rng.random((count, count)) < 0.05
-    forbidden |= forbidden.T
+    conflict = np.where(rng.random((count, count)) < 0.1, rng.uniform(0, 12, (count, count)), 0)
+    conflict = np.triu(conflict, 1) + np.triu(conflict, 1).T
     share = rng.uniform(0.05, 1, count)
     first, second = np.triu_indices(count, 1)
     pairs, zeros = share[first] * share[second], np.zeros(len(first))
-    edges = Edges(first, second, pairs * evidence[first, second], pairs, zeros, zeros, forbidden[first, second])
+    edges = Edges(first, second, pairs * evidence[first, second], pairs, zeros, zeros, conflict[first, second])
     group = Grouping(
         np.zeros((count, 0)), np.zeros(count), share, np.ones(count, bool), edges, Appearance(0.5, 10)
     ).join()
     found = {frozenset(np.flatnonzero(group == name).tolist()) for name in np.unique(group)}
-    assert found == {frozenset(members) for members in brute_force(evidence, forbidden, share)}
+    assert found == {frozenset(members) for members in brute_force(evidence, conflict, share)}
 
 
 def test_poor_pictures_need_less_likeness():
@@ -86,7 +89,7 @@ def test_places_at_once_are_evidence_both_ways():
     crowd = [(float(x), float(y), 0, 20) for x in range(0, 20, 4) for y in range(0, 20, 4)]
     samples = paths((6, 6, 0, 20), (6.1, 6, 0, 20), (10, 6, 0, 20), *crowd)
     slots = in_slots(samples)
-    first, second, ratio = at_once(slots, FloorModel(), Density(slots.xy))
+    first, second, ratio = at_once(slots, FloorModel(), Density(slots.xy), Heights.unknown(28))
     evidence = dict(zip(zip(first.tolist(), second.tolist(), strict=True), ratio, strict=True))
     assert evidence[0, 1] > 5 and evidence[0, 2] < -2 and evidence[1, 2] < -2
     assert len(first) == len(evidence)
@@ -101,9 +104,76 @@ def test_a_gap_is_bridged_by_a_walk_not_by_a_leap():
     none = np.zeros((count, 0), np.float32)
     tracklets = Tracklets(np.full(count, "a"), np.arange(count), start, end, none, np.zeros(count))
     slots = in_slots(samples)
-    first, second, ratio = in_sequence(tracklets, samples, FloorModel(), Density(slots.xy))
+    first, second, ratio = in_sequence(tracklets, samples, FloorModel(), Density(slots.xy), Heights.unknown(count))
     evidence = dict(zip(zip(first.tolist(), second.tolist(), strict=True), ratio, strict=True))
     assert evidence[0, 1] > 1 and evidence[0, 2] == -FloorModel().limit
+
+
+HEIGHTS = Heights(np.array([1.1, 1.4, 1.7]), np.array([0.1, 0.1, 0.8]), np.tile([0.1, 0.1, 0.8], (27, 1)))
+
+
+def heads(place: tuple[float, float], height_m: float) -> Samples:
+    """A crowd, and one person at a place of whom two cameras see the head, from the south and from the west. Each by
+    itself puts them where somebody of the mean height would be."""
+    crowd = [(float(x), float(y), 0, 20) for x in range(0, 20, 4) for y in range(0, 20, 4)]
+    slopes = np.array([(0.0, -4.0), (-4.0, 0.0), *[(0.0, 0.0)] * len(crowd)])
+    taller = (HEIGHTS.mean_m[0] - height_m) * slopes[:2]
+    samples = paths(*((*(np.array(place) + step), 0, 20) for step in taller), *crowd)
+    return replace(samples, slope=slopes[samples.tracklet])
+
+
+def test_two_views_of_a_childs_head_agree_although_each_puts_it_somewhere_else():
+    samples = heads((10, 10), 1.1)
+    assert np.hypot(*(np.ptp(values[samples.tracklet < 2]) for values in (samples.x_m, samples.y_m))) > 2
+    slots = in_slots(samples)
+
+    def evidence(heights: Heights) -> float:
+        first, second, ratio = at_once(slots, FloorModel(), Density(slots.xy), heights)
+        return float(ratio[(first == 0) & (second == 1)][0])
+
+    adults = replace(HEIGHTS, of=np.tile([0.0, 0.0, 1.0], (27, 1)))
+    assert evidence(HEIGHTS) > 20 + evidence(adults)
+
+
+def test_two_views_of_a_head_tell_how_tall_its_owner_is():
+    person = np.array([1, 1, *[0] * 25])
+    for height, column in ((1.1, 0), (1.4, 1), (1.7, 2)):
+        told = heights_of_people(heads((10, 10), height), HEIGHTS, person, FloorModel())
+        assert told.of[:2, column].min() > 0.8
+        assert (told.of[2:] == HEIGHTS.of[2:]).all(), "nobody's stay as they are"
+
+
+def test_a_child_is_no_adult_and_unknown_heights_say_nothing():
+    of = np.array([[1, 0, 0], [0, 0, 1], [0.1, 0.1, 0.8]], float)
+    known = Heights(HEIGHTS.bins_m, HEIGHTS.prior, of)
+    child_adult, child_anybody = known.evidence(np.array([0, 0]), np.array([1, 2]))
+    assert child_adult == -3 and child_anybody == pytest.approx(0, abs=1e-5)
+    assert Heights.unknown(2).evidence(np.array([0]), np.array([1])).tolist() == [0]
+    with pytest.raises(ValueError, match="column"):
+        Heights(np.zeros(2), np.ones(3), of)
+
+
+def spans(*of: tuple[str, int, int]) -> Tracklets:
+    count = len(of)
+    start, end = (np.array([span[side] for span in of]) * SECOND for side in (1, 2))
+    return Tracklets(
+        np.array([span[0] for span in of]), np.arange(count), start, end, np.zeros((count, 0)), np.zeros(count)
+    )
+
+
+def test_an_overlap_in_one_camera_speaks_against_one_person_with_its_length_and_weight():
+    tracklets = spans(("a", 0, 60), ("a", 59, 70), ("a", 50, 53), ("b", 0, 60), ("a", 20, 45))
+    first, second, odds = conflicts(tracklets, np.array([1, 1, 0.05, 1, 0.05]))
+    found = dict(zip(zip(first.tolist(), second.tolist(), strict=True), odds, strict=True))
+    assert set(found) == {(0, 2), (0, 4)}, "a second of handing over, and two cameras, are no conflict"
+    assert found[0, 2] < 2 < found[0, 4] == pytest.approx(12), "a brief one that was hardly seen counts for little"
+
+
+def test_whatever_overlaps_in_the_end_is_parted():
+    tracklets = spans(("a", 0, 60), ("a", 50, 55), ("a", 54, 70), ("b", 0, 60))
+    share = np.array([1, 0.1, 0.5, 0.3])
+    assert parted(np.zeros(4, int), tracklets, share).tolist() == [False, True, True, False]
+    assert not parted(np.arange(4), tracklets, share).any()
 
 
 def test_far_from_doors():
@@ -156,8 +226,8 @@ def test_heads_behind_a_shelf_join_whom_they_follow_and_not_one_another():
     for one, other, value in ((0, 1, 3.0), (1, 2, 3.0), (0, 2, 3.0), (0, 3, 2.5), (1, 4, 2.5), (3, 4, -9.0)):
         evidence[(first == one) & (second == other)] = value
     good = np.array([False, False, False, True, True])
-    ones, zeros, never = np.ones(len(first)), np.zeros(len(first)), np.zeros(len(first), bool)
-    edges = Edges(first, second, evidence, ones, zeros, zeros, never)
+    ones, zeros = np.ones(len(first)), np.zeros(len(first))
+    edges = Edges(first, second, evidence, ones, zeros, zeros, zeros)
     nothing = np.zeros((5, 0))
     group = Grouping(nothing, np.zeros(5), np.ones(5), good, edges, Appearance(0.5, 10)).join()
     assert group[0] == group[3] and group[1] == group[4] and group[0] != group[1]
