@@ -61,9 +61,9 @@ def link(
     people can appear and vanish; None where they are not known. heights: what is known of the tracklets' people's
     heights, which samples.slope refers to; None: nothing. least_seen_s: seconds a person must have been seen in all.
     fit_to_site: move the calibration to this day's own pairs (reid/appearance.py). exact_up_to: with more tracklets
-    than this, looks are compared with each one's nearest neighbours only. The same input gives the same output, whatever
-    the tracklets' order; ids follow first appearance. Raises ValueError where arrays disagree in length or samples name
-    tracklets that are not there.
+    than this, looks are compared with each one's nearest neighbours only. The same input gives the same output in any
+    order of the tracklets; ids follow first appearance. Raises ValueError where arrays disagree in length or samples
+    name tracklets that are not there.
     """
     if len(samples.tracklet) and (samples.tracklet.min() < 0 or samples.tracklet.max() >= len(tracklets)):
         raise ValueError(f"samples name tracklets outside 0..{len(tracklets) - 1}")
