@@ -8,6 +8,8 @@ however little was seen of them. Whatever still overlaps in the end is parted: a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from reid.tracklets import SECOND_US, Tracklets
@@ -20,17 +22,34 @@ CERTAIN_S = 10.0
 """An overlap this long counts in full, whatever the tracklets' influence."""
 
 
-def conflicts(tracklets: Tracklets, influence: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs first < second (K,) of one camera that overlap for longer than FREE_S, and the log odds (K,) against each
-    being one person. influence: (T,), how much each tracklet has to say, 0..1."""
-    first, second, overlap_s = overlaps(tracklets)
-    beyond = overlap_s - FREE_S
-    share = np.maximum(influence[first] * influence[second], np.minimum(beyond / CERTAIN_S, 1.0))
-    return first, second, ODDS_A_SECOND * np.minimum(beyond, MOST_S) * share
-
-
-def overlaps(tracklets: Tracklets) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+@dataclass(frozen=True)
+class Overlaps:
     """Pairs first < second (K,) of one camera that overlap for longer than FREE_S, and by how many seconds (K,)."""
+
+    first: np.ndarray
+    second: np.ndarray
+    seconds: np.ndarray
+
+    def odds_against(self, influence: np.ndarray) -> np.ndarray:
+        """Log odds (K,) against each pair being one person. influence: (T,), how much each tracklet has to say."""
+        beyond = self.seconds - FREE_S
+        share = np.maximum(influence[self.first] * influence[self.second], np.minimum(beyond / CERTAIN_S, 1.0))
+        return ODDS_A_SECOND * np.minimum(beyond, MOST_S) * share
+
+    def parted(self, group: np.ndarray, influence: np.ndarray) -> np.ndarray:
+        """Whether each tracklet (T,) has to leave its group (T,) because a member that has more to say is in the same
+        camera at the same time. The longest overlaps are parted first."""
+        rows = np.flatnonzero(group[self.first] == group[self.second])
+        gone = np.zeros(len(group), bool)
+        for row in rows[np.lexsort((self.second[rows], self.first[rows], -self.seconds[rows]))]:
+            one, other = self.first[row], self.second[row]
+            if not (gone[one] or gone[other]):
+                gone[other if influence[one] >= influence[other] else one] = True
+        return gone
+
+
+def overlaps(tracklets: Tracklets) -> Overlaps:
+    """All overlaps of a day's tracklets."""
     firsts, seconds, shared = [], [], []
     for camera in np.unique(tracklets.camera):
         rows = np.flatnonzero(tracklets.camera == camera)
@@ -45,17 +64,4 @@ def overlaps(tracklets: Tracklets) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         seconds.append(rows[other[long]])
         shared.append(overlap_s[long])
     first, second = np.concatenate(firsts), np.concatenate(seconds)
-    return np.minimum(first, second), np.maximum(first, second), np.concatenate(shared)
-
-
-def parted(group: np.ndarray, tracklets: Tracklets, influence: np.ndarray) -> np.ndarray:
-    """Whether each tracklet (T,) has to leave its group (T,) because a member that has more to say is in the same
-    camera at the same time. The longest overlaps are parted first."""
-    first, second, overlap_s = overlaps(tracklets)
-    rows = np.flatnonzero(group[first] == group[second])
-    gone = np.zeros(len(group), bool)
-    for row in rows[np.lexsort((second[rows], first[rows], -overlap_s[rows]))]:
-        one, other = first[row], second[row]
-        if not (gone[one] or gone[other]):
-            gone[other if influence[one] >= influence[other] else one] = True
-    return gone
+    return Overlaps(np.minimum(first, second), np.maximum(first, second), np.concatenate(shared))

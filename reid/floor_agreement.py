@@ -121,6 +121,11 @@ def log_normal(squared_m2: np.ndarray, variance_m2: np.ndarray | float) -> np.nd
     return -squared_m2 / (2 * variance_m2) - np.log(2 * np.pi * variance_m2)
 
 
+def at_height_0(xy: np.ndarray, slope: np.ndarray, mean_m: np.ndarray) -> np.ndarray:
+    """Places (K, 2) that heads would have at height 0, by their places at each one's mean height and the slopes."""
+    return np.asarray(xy - slope * mean_m[:, None])
+
+
 def squared_by_height(off: np.ndarray, slope: np.ndarray, bins_m: np.ndarray) -> np.ndarray:
     """Squared distances (K, H) of places `off` (K, 2) apart at height 0, which move by `slope` (K, 2) a metre of it."""
     off, slope, height = off.astype(np.float32), slope.astype(np.float32), bins_m.astype(np.float32)
@@ -163,7 +168,7 @@ def at_once(
     """
     count, bins = len(heights.of), len(heights.bins_m)
     common = np.sqrt((1 - model.companion_share) * density.at(slots.xy))
-    level = slots.xy - slots.slope * heights.mean_m[slots.tracklet][:, None]
+    level = at_height_0(slots.xy, slots.slope, heights.mean_m[slots.tracklet])
     # Most pairs are nowhere near each other in any slot, at no height: they need no column a height.
     every, close = _PairSums(2), _PairSums(bins)
     for one, other in pairs_in_slots(slots.slot, PAIRS_AT_ONCE // bins):
@@ -277,8 +282,9 @@ def _walked(
     variance = first.variance[after] + last.variance[before]
     moved = (model.pace_m_s * gap_s) ** 2
     mean_m = heights.mean_m
-    level = [ends.xy[rows] - ends.slope[rows] * mean_m[rows, None] for ends, rows in ((first, after), (last, before))]
-    squared = squared_by_height(level[0] - level[1], first.slope[after] - last.slope[before], heights.bins_m)
+    off = at_height_0(first.xy[after], first.slope[after], mean_m[after])
+    off -= at_height_0(last.xy[before], last.slope[before], mean_m[before])
+    squared = squared_by_height(off, first.slope[after] - last.slope[before], heights.bins_m)
     error = (model.near_m**2 + variance + moved)[:, None]
     same_camera = tracklets.camera[before] == tracklets.camera[after]
     hidden_share = (np.where(same_camera, 0.5, 1.0) * model.hidden_share)[:, None]

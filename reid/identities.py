@@ -19,7 +19,7 @@ from scipy.special import expit
 
 from reid.agglomeration import EDGES_AT_ONCE, FIELDS, Edges, Grouping, mean_evidence
 from reid.appearance import Appearance, fitted
-from reid.conflicts import conflicts, parted
+from reid.conflicts import Overlaps, overlaps
 from reid.floor_agreement import Density, FloorModel, at_once, in_sequence, in_slots
 from reid.heights import Heights
 from reid.lifetimes import RETURN_ODDS, lifetimes_of
@@ -72,7 +72,8 @@ def link(
     embedding, weight = usable_embeddings(tracklets)
     heights = heights or Heights.unknown(len(tracklets))
     share = influence(weight)
-    places = evidence_of_places(tracklets, samples, heights, share, floor or FloorModel())
+    together = overlaps(tracklets)
+    places = evidence_of_places(tracklets, samples, heights, together, share, floor or FloorModel())
     looks = Appearance(threshold, slope)
     if fit_to_site:
         looks = fit_looks(looks, embedding, weight, places)
@@ -86,7 +87,7 @@ def link(
     confidence = link_confidence(group, weight, edges, unlike, looks.absent)
     seen_s = well_seen_seconds(tracklets, weight)
     person = number_people(group, tracklets, seen_s, least_seen_s)
-    person[parted(group, tracklets, share)] = -1
+    person[together.parted(group, share)] = -1
     return Identities(person, confidence.astype(np.float32))
 
 
@@ -116,7 +117,12 @@ class PlaceEvidence:
 
 
 def evidence_of_places(
-    tracklets: Tracklets, samples: Samples, heights: Heights, influence: np.ndarray, model: FloorModel
+    tracklets: Tracklets,
+    samples: Samples,
+    heights: Heights,
+    together: Overlaps,
+    influence: np.ndarray,
+    model: FloorModel,
 ) -> PlaceEvidence:
     """Pairs seen at once by two cameras, one after the other, or by one camera at one time. influence: (T,)."""
     slots = in_slots(samples)
@@ -125,8 +131,8 @@ def evidence_of_places(
     across = tracklets.camera[first] != tracklets.camera[second]
     parts = [(first[across], second[across], ratio[across])]
     parts.append(in_sequence(tracklets, samples, model, density, heights))
-    one, other, odds = conflicts(tracklets, influence)
-    parts.append((one, other, np.zeros(len(odds))))
+    odds = together.odds_against(influence)
+    parts.append((together.first, together.second, np.zeros(len(odds))))
     one, other = (np.concatenate([part[side] for part in parts]).astype(np.int32) for side in (0, 1))
     ratio = np.concatenate([part[2] for part in parts]).astype(np.float32)
     conflict = np.zeros(len(one), np.float32)

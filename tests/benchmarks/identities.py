@@ -26,6 +26,7 @@ from detection.floor import FloorCalibration
 from detection.place import HEIGHTS_M, Fixture, height_prior, locate
 from reid.agglomeration import Grouping
 from reid.appearance import Appearance
+from reid.conflicts import overlaps
 from reid.floor_agreement import FloorModel
 from reid.heights import Heights
 from reid.identities import (
@@ -120,7 +121,9 @@ def pooled(case: Case, looks: Appearance) -> np.ndarray:
     """The rival: groups compared by their quality-weighted mean embeddings, evidence of places summed over pairs."""
     embedding, weight = usable_embeddings(case.tracklets)
     count = len(case.tracklets)
-    found = evidence_of_places(case.tracklets, case.places, case.heights, influence(weight), FloorModel())
+    found = evidence_of_places(
+        case.tracklets, case.places, case.heights, overlaps(case.tracklets), influence(weight), FloorModel()
+    )
     places, never = np.zeros((count, count)), np.zeros((count, count), bool)
     np.add.at(places, (found.first, found.second), found.ratio)
     never[found.first, found.second] = found.conflict > 0
@@ -150,7 +153,9 @@ def pooled(case: Case, looks: Appearance) -> np.ndarray:
 def unconstrained(case: Case, looks: Appearance) -> np.ndarray:
     """The product's method where anything may be joined: no conflicts."""
     embedding, weight = usable_embeddings(case.tracklets)
-    places = evidence_of_places(case.tracklets, case.places, case.heights, influence(weight), FloorModel())
+    places = evidence_of_places(
+        case.tracklets, case.places, case.heights, overlaps(case.tracklets), influence(weight), FloorModel()
+    )
     places = replace(places, conflict=np.zeros(len(places.first)))
     alike = look_alike_pairs(embedding, weight, -1.0, len(weight))
     edges = pair_evidence(places, alike, embedding, weight, looks, case.heights, case.tracklets)

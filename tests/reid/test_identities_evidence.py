@@ -9,7 +9,7 @@ import pytest
 
 from reid.agglomeration import Edges, Grouping
 from reid.appearance import Appearance, fitted
-from reid.conflicts import conflicts, parted
+from reid.conflicts import overlaps
 from reid.floor_agreement import Density, FloorModel, at_once, in_sequence, in_slots
 from reid.heights import Heights
 from reid.identities import Samples, Tracklets, number_people, well_seen, well_seen_seconds
@@ -163,8 +163,9 @@ def spans(*of: tuple[str, int, int]) -> Tracklets:
 
 def test_an_overlap_in_one_camera_speaks_against_one_person_with_its_length_and_weight():
     tracklets = spans(("a", 0, 60), ("a", 59, 70), ("a", 50, 53), ("b", 0, 60), ("a", 20, 45))
-    first, second, odds = conflicts(tracklets, np.array([1, 1, 0.05, 1, 0.05]))
-    found = dict(zip(zip(first.tolist(), second.tolist(), strict=True), odds, strict=True))
+    together = overlaps(tracklets)
+    odds = together.odds_against(np.array([1, 1, 0.05, 1, 0.05]))
+    found = dict(zip(zip(together.first.tolist(), together.second.tolist(), strict=True), odds, strict=True))
     assert set(found) == {(0, 2), (0, 4)}, "a second of handing over, and two cameras, are no conflict"
     assert found[0, 2] < 2 < found[0, 4] == pytest.approx(12), "a brief one that was hardly seen counts for little"
 
@@ -172,8 +173,9 @@ def test_an_overlap_in_one_camera_speaks_against_one_person_with_its_length_and_
 def test_whatever_overlaps_in_the_end_is_parted():
     tracklets = spans(("a", 0, 60), ("a", 50, 55), ("a", 54, 70), ("b", 0, 60))
     share = np.array([1, 0.1, 0.5, 0.3])
-    assert parted(np.zeros(4, int), tracklets, share).tolist() == [False, True, True, False]
-    assert not parted(np.arange(4), tracklets, share).any()
+    together = overlaps(tracklets)
+    assert together.parted(np.zeros(4, int), share).tolist() == [False, True, True, False]
+    assert not together.parted(np.arange(4), share).any()
 
 
 def test_far_from_doors():
