@@ -12,6 +12,7 @@ from reid.floor_agreement import (
     PAIRS_AT_ONCE,
     SLOT_S,
     FloorModel,
+    at_height_0,
     in_slots,
     log_normal,
     pairs_in_slots,
@@ -36,15 +37,16 @@ def heights_of_people(samples: Samples, heights: Heights, person: np.ndarray, mo
     samples: places of the tracklets, their slopes from each one's mean height in `heights`.
     """
     people = np.maximum(person, 0)
-    own = np.clip(np.log(heights.of + 1e-9) - np.log(heights.prior), -MOST_A_TRACKLET, MOST_A_TRACKLET)
+    own = np.log(heights.of + 1e-9) - np.log(heights.prior)
     size = np.bincount(samples.tracklet, minlength=len(people))
+    told_each = np.clip(own, -MOST_A_TRACKLET, MOST_A_TRACKLET) * np.minimum(size / FULL_SAMPLES, 1)[:, None]
     told = np.zeros((int(people.max(initial=0)) + 1, len(heights.bins_m)))
-    np.add.at(told, people, own * np.minimum(size / FULL_SAMPLES, 1)[:, None])
+    np.add.at(told, people, told_each)
     told = np.clip(told, -MOST_A_PERSON, MOST_A_PERSON) + by_meeting_views(samples, heights, people, model, len(told))
-    posterior = told + np.log(heights.prior)
+    posterior = told[people] - told_each + own + np.log(heights.prior)
     posterior = np.exp(posterior - posterior.max(axis=1, keepdims=True))
     posterior /= posterior.sum(axis=1, keepdims=True)
-    mixed = (1 - WRONG_LINKS) * posterior[people] + WRONG_LINKS * heights.of
+    mixed = (1 - WRONG_LINKS) * posterior + WRONG_LINKS * heights.of
     return Heights(heights.bins_m, heights.prior, np.where(person[:, None] > 0, mixed, heights.of))
 
 
@@ -54,7 +56,7 @@ def by_meeting_views(
     """Log-likelihood (count, H) of each person's heights: how near to each other they put their places at one instant.
     people: (T,), 0 for nobody."""
     slots = in_slots(samples)
-    level = slots.xy - slots.slope * heights.mean_m[slots.tracklet][:, None]
+    level = at_height_0(slots.xy, slots.slope, heights.mean_m[slots.tracklet])
     owner = people[slots.tracklet]
     order = np.lexsort((slots.slot, owner))
     order = order[owner[order] > 0]
