@@ -60,10 +60,11 @@ def merged_edges(count: int, edges: Edges, chosen: np.ndarray, low: np.ndarray, 
     for start in range(0, count, step):
         rows = np.flatnonzero(chosen & (low >= start) & (low < start + step))
         key, inverse = np.unique(low[rows].astype(np.int64) * count + high[rows], return_inverse=True)
-        sums = {
-            name: np.bincount(inverse, weights=getattr(edges, name)[rows], minlength=len(key)).astype(np.float32)
-            for name in FIELDS[2:]
-        }
+        with np.errstate(over="ignore"):  # conflicts beyond float16 become infinite, which is what they come to
+            sums = {
+                name: np.bincount(inverse, weights=values[rows], minlength=len(key)).astype(values.dtype)
+                for name, values in ((name, getattr(edges, name)) for name in FIELDS[2:])
+            }
         first, second = (key // count).astype(np.int32), (key % count).astype(np.int32)
         parts.append(Edges(first, second, **sums))
     return Edges(*(np.concatenate([getattr(part, name) for part in parts]) for name in FIELDS))
@@ -171,8 +172,8 @@ class Grouping:
         changed = np.zeros(self.count, bool)
         changed[kept] = True
         moved = changed[low] | changed[high]
-        still = np.flatnonzero(~moved)
         new = merged_edges(self.count, self.edges, moved & (low != high), low, high)
+        still = ~moved  # not their numbers: of a large day these would be the most memory of all
         del low, high, moved
         self.edges = self.edges.kept(still, new)
         return np.concatenate([score[still], self.score(new)])
