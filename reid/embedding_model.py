@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from reid.fused_attention import fused
 from reid.network import RGANetwork
 from reid.weights_config import WeightsConfig
 
@@ -30,7 +31,7 @@ class EmbeddingModel(nn.Module):
 
     def __init__(self, network: RGANetwork, config: WeightsConfig) -> None:
         super().__init__()
-        self.network = network
+        self.network = fused(network)
         self.feature = config.feature
         self.register_buffer("mean", torch.tensor(config.mean).mul(255).reshape(1, 3, 1, 1))
         self.register_buffer("deviation", torch.tensor(config.deviation).mul(255).reshape(1, 3, 1, 1))

@@ -38,9 +38,13 @@ class DataSource:
 
 @dataclass(frozen=True)
 class Network:
+    """`gate_bias`: where the attention's gates start, before the sigmoid (`reid.network.build_network`); None: 0 as in
+    the paper, 4 (open) for osnet. Open gates leave a trained body as good as it was."""
+
     body: str = "resnet50"
     attention: str = "rgasc"
     image_size: tuple[int, int] = (256, 128)
+    gate_bias: float | None = None
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,9 @@ class Batch:
 
 @dataclass(frozen=True)
 class Optimizer:
-    """`kind` adam or adamw. The body's rate is `rate * body_factor`; what is new (attention, classifier) has `rate`.
+    """`kind` adam or adamw. What is new (classifier, feature norm) has `rate`, the body `rate * body_factor`, the
+    attention `rate * attention_factor`: gates that start open, far out on the sigmoid, are several units from closing,
+    and Adam's steps are no larger than the rate.
 
     The schedule is linear from `warmup_from` to `rate` over `warmup` epochs, then `steps` (halved at each of
     `milestones`, epochs) or `cosine` (to a hundredth at the end).
@@ -63,6 +69,7 @@ class Optimizer:
     kind: str = "adam"
     rate: float = 8e-4
     body_factor: float = 1.0
+    attention_factor: float = 1.0
     weight_decay: float = 5e-4
     warmup: float = 20
     warmup_from: float = 8e-6

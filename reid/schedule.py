@@ -15,18 +15,20 @@ class TrainingError(RuntimeError):
 
 
 def make_optimizer(student: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """Adam or AdamW with the trained body at `rate * body_factor` and what is new at `rate`."""
-    body: list[nn.Parameter] = []
-    new: list[nn.Parameter] = []
+    """Adam or AdamW with a rate each for the trained body, the attention, and what else is new."""
+    settings = recipe.optimizer
+    rates = {
+        "body": settings.rate * settings.body_factor,
+        "attention": settings.rate * settings.attention_factor,
+        "new": settings.rate,
+    }
+    parts: dict[str, list[nn.Parameter]] = {part: [] for part in rates}
     for name, value in student.named_parameters():
         if value.requires_grad:
-            is_body = "rga_att" not in name and (".backbone." in name or ".head." in name)
-            (body if is_body else new).append(value)
-    settings = recipe.optimizer
+            is_body = ".backbone." in name or ".head." in name
+            parts["attention" if "rga_att" in name else "body" if is_body else "new"].append(value)
     groups = [
-        {"params": values, "lr": rate, "full_rate": rate}
-        for values, rate in ((body, settings.rate * settings.body_factor), (new, settings.rate))
-        if values
+        {"params": values, "lr": rates[part], "full_rate": rates[part]} for part, values in parts.items() if values
     ]
     kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
     if settings.kind not in kinds:

@@ -84,6 +84,7 @@ class _Run:
             recipe.network.attention,  # type: ignore[arg-type]
             recipe.network.image_size,
             self.data.identities if recipe.losses.classifier else None,
+            gate_bias=recipe.network.gate_bias,
         )
         load_start(self.network, recipe.start)
         open_gates(self.network, recipe.frozen_stages)

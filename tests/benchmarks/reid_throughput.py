@@ -77,14 +77,15 @@ def resnet50_runners(crops: NDArray[np.uint8], threads: int) -> dict[str, Runner
         calibration={},
         known_answer=[],
     )
-    model = EmbeddingModel(build_network("resnet50", "rgasc", SIZE), config).eval().requires_grad_(False)
+    network = build_network("resnet50", "rgasc", SIZE).eval()
+    model = EmbeddingModel(network, config).eval().requires_grad_(False)
     factored = openvino_model(model)
     quantised = quantised_openvino(model, crops)
     runners = {
         "resnet50": openvino_runner(factored, threads),
         "resnet50_int8": openvino_runner(quantised, threads),
     }
-    make_naive(model.network)
+    model.network = make_naive(network)
     return {"naive_resnet50": torch_runner(model, threads), **runners}
 
 

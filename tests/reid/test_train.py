@@ -7,13 +7,14 @@ import csv
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from reid import weights
 from reid.batches import load_training_data
 from reid.frozen import Top, Trunk, frozen_names
 from reid.network import build_network
 from reid.recipe import RECIPES, RecipeError, load_recipe
-from reid.schedule import TrainingError, rate_factor
+from reid.schedule import TrainingError, make_optimizer, rate_factor
 from reid.start import StartError, load_start
 from reid.train import _Run, train
 from tests.reid.pictures import write_people
@@ -134,6 +135,27 @@ def test_interpolation_zero_gives_back_the_start(people, tmp_path):
     run.fit()
     state = run.result().state_dict()
     assert all(torch.allclose(state[name], run.start[name]) for name in state if state[name].is_floating_point())
+
+
+def test_body_attention_and_what_is_new_have_a_rate_each():
+    network = build_network("osnet", "rgas", (128, 112), num_classes=5)
+    recipe = load_recipe(small("", optimizer={"rate": 0.1, "body_factor": 0.5, "attention_factor": 4}))
+    groups = make_optimizer(nn.ModuleDict({"network": network}), recipe).param_groups
+    rates = {id(value): group["lr"] for group in groups for value in group["params"]}
+    found: dict[str, set[float]] = {"attention": set(), "body": set(), "new": set()}
+    for name, value in network.named_parameters():
+        part = "attention" if "rga_att" in name else "body" if name.startswith(("backbone.", "head.")) else "new"
+        if value.requires_grad:
+            found[part].add(rates[id(value)])
+    assert found == {"attention": {0.4}, "body": {0.05}, "new": {0.1}}
+
+
+def test_gates_start_where_the_recipe_says(people, tmp_path):
+    network = {"body": "resnet18", "attention": "rgas", "image_size": [128, 112]}
+    for given, expected in ((None, 0.0), (3.0, 3.0)):
+        entries = small(people, network={**network, "gate_bias": given}, work=str(tmp_path / str(given)))
+        state = _Run(load_recipe(entries), _fabric()).network.state_dict()
+        assert state["backbone.rga_att2.W_spatial.4.bias"].item() == expected
 
 
 def test_the_papers_rate_warms_up_and_is_halved():
