@@ -28,17 +28,10 @@ def _page(name: str, *, charts: bool = False) -> Callable[[], None]:
 
     def render() -> None:
         if charts:
-            _fetch_chart_library()
+            import_module("dashboards.charts").fetch_library()
         import_module(f"dashboards.views.{name}").render()
 
     return render
-
-
-def _fetch_chart_library() -> None:
-    """Have the browser fetch the chart library, its largest part by far, while the page's numbers are being read: by an
-    empty chart, out of sight."""
-    with st.container(key="chart-library"):
-        st.plotly_chart({"data": [{"type": "scatter"}]}, key="chart-library.none")
 
 
 def _find() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import streamlit as st
 from dashboards import theme
 from dashboards.clock import DayClock
 
+ASSETS = Path(__file__).parent / "assets"
 Spans = Sequence[tuple[float, float]]
 DAY_MS = 86_400_000
 BAR_MS = 0.8 * DAY_MS
@@ -20,9 +22,29 @@ BAR_MS = 0.8 * DAY_MS
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-def draw(figure: go.Figure, key: str, alt: str, place: Any = st) -> None:
+def draw(figure: go.Figure, key: str, alt: str) -> None:
     """Show a figure, under a key and with words for who can't see it."""
-    place.plotly_chart(figure, key=key, config={"displayModeBar": False}, alt=alt)
+    _component()(key=key, data={"figure": figure.to_json(), "alt": alt})
+
+
+def fetch_library() -> None:
+    """Have the browser fetch what draws charts, its largest part by far, while the page's numbers are being read."""
+    with st.container(key="chart-library"):
+        _component()(key="chart-library.none", data={})
+
+
+def _component() -> Callable[..., Any]:
+    """Registered once a session. `st.plotly_chart` would bring all of plotly, draw each chart twice, and take a second
+    longer to show a page."""
+    if "aisleflow_chart" not in st.session_state:
+        st.session_state["aisleflow_chart"] = st.components.v2.component(
+            "aisleflow_chart",
+            html='<div class="chart" role="figure"></div>',
+            js=(ASSETS / "chart.js").read_text(encoding="utf-8"),
+            isolate_styles=False,  # the library writes its styles into the page
+        )
+    component: Callable[..., Any] = st.session_state["aisleflow_chart"]
+    return component
 
 
 def shade(figure: go.Figure, spans: Spans, colour: str, text: str | None = None) -> None:

@@ -61,6 +61,7 @@ def add_density(
                     "title": {"text": "people/m²", "side": "right", "font": {"size": 12}},
                     "tickfont": {"size": 11},
                     "thickness": 12,
+                    "outlinewidth": 0,
                     "len": 0.8,
                 },
             },

@@ -56,19 +56,25 @@ def table_height(rows: int, most: int) -> int:
 def style(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     """Give a figure the common look: no frame, light grid, room where it is needed, one hover box."""
     figure.update_layout(
+        template="none",
         height=height,
-        margin={"l": 8, "r": 8, "t": 12, "b": 8},
+        margin={"l": 8, "r": 8, "t": 12, "b": 8, "pad": 8},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         colorway=CATEGORICAL,
-        font={"color": ink(), "size": 13},
+        font={"color": ink(), "size": 12},
         hoverlabel={"align": "left"},
         legend={"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "title": None},
         bargap=0.22,
     )
-    figure.update_xaxes(gridcolor=GRID, zeroline=False, automargin=True, title_font_size=12)
-    figure.update_yaxes(gridcolor=GRID, zeroline=False, automargin=True, title_font_size=12)
+    figure.update_xaxes(gridcolor=GRID, zeroline=False, automargin=True, ticks="", title_font_size=12)
+    figure.update_yaxes(gridcolor=GRID, zeroline=False, automargin=True, ticks="", title_font_size=12)
     figure.update_layout(**layout)
-    bar = {"thickness": 12, "title": {"side": "right", "font": {"size": 12}}, "tickfont": {"size": 11}}
+    bar = {
+        "thickness": 12,
+        "outlinewidth": 0,
+        "title": {"side": "right", "font": {"size": 12}},
+        "tickfont": {"size": 11},
+    }
     figure.update_traces(selector={"type": "heatmap"}, colorbar=bar)
     return figure

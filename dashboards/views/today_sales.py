@@ -48,7 +48,8 @@ def conversion(view: View) -> None:
     theme.style(figure, 280, hovermode="x unified")
     most, best = float(hours["transactions"].max()), float(hours["conversion"].max())
     figure.update_yaxes(title_text="Transactions", range=[0, 1.1 * most or 1])
-    share = {"title": {"text": "Transactions per visitor"}, "tickformat": ".0%", "nticks": 5, "showgrid": False}
+    words = {"text": "Transactions per visitor", "font": {"size": 12}}
+    share = {"title": words, "tickformat": ".0%", "nticks": 5, "showgrid": False, "zeroline": False, "automargin": True}
     top = 1.1 * best if best > 0 else 1  # NaN where nobody came in
     figure.update_layout(yaxis2=share | {"overlaying": "y", "side": "right", "range": [0, top]})
     figure.update_xaxes(title_text=f"Hour, {view.store.timezone}", type="category")

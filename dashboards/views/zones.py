@@ -180,7 +180,8 @@ def _queue(view: View, zone: str) -> None:
     theme.style(figure, 260, showlegend=False, hovermode="x")
     figure.update_xaxes(title_text=f"Hour, {view.store.timezone}", dtick=1)
     figure.update_yaxes(title_text="Mean people in line", rangemode="tozero")
-    charts.draw(figure, f"queue.{zone}", "Queue length by hour", left)
+    with left:
+        charts.draw(figure, f"queue.{zone}", "Queue length by hour")
     figure = go.Figure()
     for column, name, colour in (("wait_p90", "p90", theme.ORANGE), ("wait_median", "median", theme.BLUE)):
         figure.add_scatter(
@@ -195,7 +196,8 @@ def _queue(view: View, zone: str) -> None:
     theme.style(figure, 260, hovermode="x unified")
     figure.update_xaxes(title_text=f"Hour of arrival, {view.store.timezone}", dtick=1)
     figure.update_yaxes(title_text="Waiting, minutes", rangemode="tozero")
-    charts.draw(figure, f"wait.{zone}", "Waiting time by hour", right)
+    with right:
+        charts.draw(figure, f"wait.{zone}", "Waiting time by hour")
     downloads(f"queue_{zone}", joined, view, counts=["waits"])
 
 

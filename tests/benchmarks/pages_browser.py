@@ -16,8 +16,6 @@ from urllib.parse import urlencode
 from tests.dashboards.test_browser import ARGUMENTS, CHROMIUM, SIZES, ready, served, sync_api
 
 PATIENCE_MS = 120_000
-DRAWN = """[...document.querySelectorAll('[data-testid=stPlotlyChart]')]
-    .every((chart) => chart.querySelector('.main-svg'))"""
 
 
 def measure(
@@ -45,7 +43,6 @@ def _opened(browser: Any, address: str) -> float:
     started = time.perf_counter()
     tab.goto(address)
     ready(tab)
-    tab.wait_for_function(DRAWN)
     seconds = time.perf_counter() - started
     if tab.locator("[data-testid=stException]").count():
         raise RuntimeError(f"{address}: {tab.locator('[data-testid=stException]').first.inner_text()}")

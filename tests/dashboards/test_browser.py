@@ -52,6 +52,7 @@ PAGES = {
 }
 APP = Path(__file__).parents[2] / "dashboards" / "app.py"
 PATIENCE_MS = 90_000
+DRAWN = "[...document.querySelectorAll('.chart[aria-label]')].every((chart) => chart.querySelector('.main-svg'))"
 
 
 @pytest.fixture(scope="module")
@@ -135,6 +136,7 @@ def ready(page: Page) -> None:
     page.locator("h1").first.wait_for()
     page.wait_for_function("document.querySelector('[data-testid=stApp]')?.dataset.testScriptState === 'notRunning'")
     page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
+    page.wait_for_function(DRAWN)
 
 
 def shoot(page: Page, name: str) -> None:
@@ -181,6 +183,35 @@ def test_the_day_before_is_one_click_away(tab: Page, address: str) -> None:
     ready(tab)
     assert "Friday, 14 March 2025" in tab.locator(".st-key-heading").inner_text()
     assert tab.locator("[data-testid=stMetric]", has_text="Footfall").inner_text() != footfall
+
+
+def test_charts_follow_a_choice_the_window_and_the_mouse(tab: Page, address: str) -> None:
+    tab.goto(f"{address}/zones?store=kiez&from=2025-03-10&day=2025-03-15")
+    ready(tab)
+    tab.get_by_role("figure", name="Zones ranked by Visitors").wait_for()
+    tab.get_by_role("radio", name="Visits", exact=True).click()
+    ranking = tab.get_by_role("figure", name="Zones ranked by Visits", exact=True)
+    ranking.locator(".main-svg").first.wait_for()
+    ready(tab)
+    assert ranking.locator(".xtitle").text_content() == "visits"
+    before = ranking.locator(".main-svg").first.bounding_box()
+    tab.set_viewport_size({"width": 820, "height": 1180})
+    tab.wait_for_function(
+        "(width) => document.querySelector('.chart[aria-label] .main-svg').getBoundingClientRect().width > width",
+        arg=before["width"] + 50,
+    )
+    ranking.locator(".nsewdrag").hover(position={"x": 30, "y": 20})  # on the first bar
+    ranking.locator(".hoverlayer .hovertext").wait_for()
+
+
+def test_the_plan_plays_through_the_day(tab: Page, address: str) -> None:
+    tab.goto(f"{address}/?store=kiez&day=2025-03-15")
+    ready(tab)
+    plan = tab.get_by_role("figure", name="Zones coloured by density")
+    time_shown = plan.locator(".slider-label").first
+    before = time_shown.text_content()
+    plan.locator(".updatemenu-button").first.click()
+    tab.wait_for_function("(before) => document.querySelector('.slider-label').textContent !== before", arg=before)
 
 
 def test_what_is_shown_is_saved_and_small_counts_are_withheld(tab: Page, address: str, stores_folder: Path) -> None:

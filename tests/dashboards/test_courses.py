@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from datetime import date
@@ -17,6 +16,7 @@ from dashboards.views.chain_courses import COLOURS, courses, is_weekly, small_mu
 from dashboards.views.zones_crowding import CROWDED_DAYS, MOST_MARKS, drawn_episodes
 from flows.simulate import DemoLake
 from flows.store_reading import load_store
+from tests.dashboards.test_pages import chart
 
 NO_DAY = pd.DataFrame({"store": pd.Series(dtype=str), "date": pd.Series(dtype="datetime64[us]")})
 
@@ -70,8 +70,7 @@ def test_a_store_that_counts_nobody_keeps_its_place(month: DemoLake, weekly: boo
 
 def test_a_chain_of_days_has_a_colour_a_kind(page: Callable[..., AppTest]) -> None:
     """Names, for plotly 7 warns of every bar whose colour is a number: a second for a year."""
-    (found,) = [one for one in page("chain").get("plotly_chart") if "multiples" in one.proto.id]
-    colours = {trace["marker"]["color"] for trace in json.loads(found.proto.spec)["data"]}
+    colours = {trace["marker"]["color"] for trace in chart(page("chain"), "multiples")["data"]}
     assert colours == {COLOURS["Weekday"], COLOURS["Weekend"], COLOURS["Unusual"]}
 
 
