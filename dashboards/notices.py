@@ -57,19 +57,10 @@ def _no_day(view: View, available: list[date]) -> None:
 
 def first_run(title: str, known: dict[str, StoreConfig], problems: list[Problem], days: pd.DataFrame) -> None:
     """Say the next step where there is no store or no data at all."""
-    for problem in problems[:20]:
-        st.error(in_code(str(problem)), icon=":material/rule:")
-    if not known:
-        st.title(title, anchor=False)
-        place = os.environ.get("AISLEFLOW_STORES", "the bundled demo")
-        st.info(
-            f"No store could be read from {place}. Next step: put a store's file at `STORES/ID/store.yaml`, "
-            "and start the dashboard with `AISLEFLOW_STORES=STORES`.",
-            icon=":material/storefront:",
-        )
-        st.stop()
+    no_stores(title, known, problems)
     if days.empty or not set(days["store"]) & set(known):
         st.title(title, anchor=False)
+        faults(problems)
         stray = (
             "" if days.empty else f" It holds {', '.join(sorted(set(days['store'])))}, which no store.yaml describes."
         )
@@ -81,6 +72,31 @@ def first_run(title: str, known: dict[str, StoreConfig], problems: list[Problem]
             icon=":material/flag:",
         )
         st.stop()
+
+
+def no_stores(title: str, known: dict[str, StoreConfig], problems: list[Problem]) -> None:
+    """Say the next step where there is no store."""
+    if known:
+        return
+    st.title(title, anchor=False)
+    faults(problems)
+    place = os.environ.get("AISLEFLOW_STORES", "the bundled demo")
+    st.info(
+        f"No store could be read from {place}. Next step: put a store's file at `STORES/ID/store.yaml`, "
+        "and start the dashboard with `AISLEFLOW_STORES=STORES`.",
+        icon=":material/storefront:",
+    )
+    st.stop()
+
+
+def faults(problems: list[Problem]) -> None:
+    """What is wrong in the stores' files, below the page's title: the other stores are shown all the same."""
+    if problems:
+        many = (
+            "A store's file holds a mistake" if len(problems) == 1 else f"Stores' files hold {len(problems)} mistakes"
+        )
+        said = "\n".join(f"- {in_code(str(problem))}" for problem in problems[:20])
+        st.error(f"{many}, and what can't be read is not shown:\n\n{said}", icon=":material/rule:")
 
 
 def no_days(store: StoreConfig) -> None:

@@ -14,7 +14,7 @@ from dashboards import definitions, queries
 from dashboards.choices import choose, hold, remember, remembered, switch
 from dashboards.clock import say
 from dashboards.lake_query import Scope
-from dashboards.notices import announce, first_run, no_days
+from dashboards.notices import announce, faults, first_run, no_days
 from dashboards.view import View, lake_place, stores
 from flows.config import StoreConfig
 
@@ -25,7 +25,8 @@ def open_view(title: str, *, days: str = "one") -> View:
     known, problems = stores()
     lake_days = queries.days(lake_place())
     first_run(title, known, problems, lake_days)
-    with st.container(horizontal=True, vertical_alignment="bottom", key="head"):
+    head, below = st.container(horizontal=True, vertical_alignment="bottom", key="head"), st.container()
+    with head:
         heading = st.container(key="heading", width="stretch")
         with_days = set(lake_days["store"])
         options = sorted(known, key=lambda name: (name not in with_days, known[name].name))
@@ -34,14 +35,19 @@ def open_view(title: str, *, days: str = "one") -> View:
         available = sorted(lake_days.loc[lake_days["store"] == store_id, "date"])
         if not available:
             heading.title(title, anchor=False)
-            no_days(store)
+            heading.caption(f"{store.name} · {store.timezone}")
+            with below:
+                faults(problems)
+                no_days(store)
         span = _choose_days(store, available, days)
         staff = switch("staff", "With staff", False, help=definitions.STAFF)
     view = View(store, Scope(lake_place(), (store_id,), *span, include_staff=staff))
     with heading:
         st.title(title, anchor=False)
         st.caption(_subtitle(view))
-    announce(view, available)
+    with below:
+        faults(problems)
+        announce(view, available)
     return view
 
 

@@ -89,6 +89,7 @@ def _head() -> tuple[dict[str, StoreConfig], Scope, str]:
     stores = tuple(sorted(set(days["store"])))
     many = "1 store" if len(stores) == 1 else f"{len(stores)} stores"
     first_day = "" if span[0] == span[1] else f"{say(span[0], year=span[0].year != span[1].year)} to "
+    notices.faults(problems)
     subtitle.caption(f"{many} · {first_day}{say(span[1])} · days are each store's own")
     return known, Scope(view.lake_place(), stores, *span), measure
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboards import drafts, view
+from dashboards import drafts, notices, view
 from dashboards.choices import choose, segmented
 from dashboards.drafts import Draft
 from dashboards.store_file import StoreFileChanged, fingerprint, save_changes
-from dashboards.verbatim import in_code
 from dashboards.views.setup_calibration import calibrate
 from dashboards.views.setup_obstacles import draw_obstacles
 from dashboards.views.setup_zones import draw_zones
@@ -21,23 +20,17 @@ PARTS = {"Zones and entrances": draw_zones, "Fixtures and masks": draw_obstacles
 def render() -> None:
     """Draw the page."""
     known, problems = view.stores()
-    for problem in problems:
-        st.error(in_code(str(problem)), icon=":material/rule:")
+    notices.no_stores("Set up", known, problems)
     with st.container(horizontal=True, vertical_alignment="bottom", key="head"):
         with st.container(key="heading", width="stretch"):
             st.title("Set up", anchor=False)
             subtitle = st.empty()
-        if not known:
-            st.info(
-                "No store can be read. Put a store's file at `STORES/ID/store.yaml` and set `AISLEFLOW_STORES`.",
-                icon=":material/storefront:",
-            )
-            return
         options = sorted(known, key=lambda name: known[name].name)
         store_id = choose("store", "Store", options, options[0], format_func=lambda name: known[name].name, width=250)
         part = segmented("part", "What", list(PARTS), next(iter(PARTS)))
     store, path = known[store_id], view.store_file(store_id)
     subtitle.caption(f"{store.name} · what is drawn and calibrated. Nothing is written before you save.")
+    notices.faults(problems)
     draft = drafts.open_draft(store, fingerprint(path))
     _tell_saved()
     PARTS[part](store, draft)

@@ -270,14 +270,17 @@ def test_no_store_says_the_next_step(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("AISLEFLOW_STORES", str(tmp_path))
     test = AppTest.from_string("from dashboards.views import today\ntoday.render()", default_timeout=60).run()
     assert not test.exception and "STORES/ID/store.yaml" in said(test)
+    test = AppTest.from_string(OPEN_PAGE.format("setup"), default_timeout=60).run()
+    assert [title.value for title in test.title] == ["Set up"] and "STORES/ID/store.yaml" in said(test)
 
 
 @pytest.mark.case("sibling: one store file of many is spoilt")
 def test_a_faulty_store_file_is_told_and_the_others_are_shown(page: Open, stores: Path) -> None:
     faulty = stores / "kiez" / "store.yaml"
-    faulty.write_text(faulty.read_text().replace("kind: checkout", "kind: till"))
+    faulty.write_text(faulty.read_text().replace("kind: checkout", "kind: till") + "\nnonsense: 1\n")
     test = page("today", store="plateau")
-    assert any("zones" in error.value and "store.yaml" in error.value for error in test.error)
+    (error,) = test.error
+    assert "zones" in error.value and "store.yaml" in error.value and "2 mistakes" in error.value
     assert "Footfall" in metrics(test)
 
 
