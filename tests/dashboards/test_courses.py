@@ -16,7 +16,7 @@ from dashboards.views.chain_courses import COLOURS, courses, is_weekly, small_mu
 from dashboards.views.zones_crowding import CROWDED_DAYS, MOST_MARKS, drawn_episodes
 from flows.simulate import DemoLake
 from flows.store_reading import load_store
-from tests.dashboards.test_pages import chart
+from tests.dashboards.shown import chart
 
 NO_DAY = pd.DataFrame({"store": pd.Series(dtype=str), "date": pd.Series(dtype="datetime64[us]")})
 

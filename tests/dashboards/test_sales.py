@@ -12,7 +12,7 @@ from flows.comparisons import read_pos
 from flows.lake import Lake
 from flows.simulate import DemoLake
 from flows.store_reading import load_store
-from tests.dashboards.test_pages import chart, numbers, said
+from tests.dashboards.shown import chart, numbers, said
 
 Open = Callable[..., AppTest]
 
