@@ -25,6 +25,8 @@ from reid.weights_config import known_pictures
 LEAST_COSINE = 0.999
 LEAST_COSINE_INT8 = 0.98
 _CALIBRATION_BATCH = 8
+# Instance norms, and the parts of the L2 norm, by OpenVINO's and by ONNX's names.
+_FLOAT_LAYERS = ["MVN", "InstanceNormalization", "ReduceL2", "Divide", "Div"]
 
 
 class ExportError(RuntimeError):
@@ -57,7 +59,9 @@ def export_onnx_int8(model: str | Path, path: str | Path, crops: Sequence[NDArra
     from reid.embedder import onnx_runner
 
     embedding, pictures = _prepared(model, crops)
-    quantised = _quantised(onnx.load_from_string(onnx_bytes(embedding)), pictures, lambda batch: {"crops": batch})
+    whole = onnx.load_from_string(onnx_bytes(embedding))
+    weighted = [node.name for node in whole.graph.node if node.op_type in ("Conv", "Gemm", "MatMul")]
+    quantised = _quantised(whole, pictures, lambda batch: {"crops": batch}, [weighted[0], weighted[-1]])
     path = Path(path)
     onnx.save(quantised, str(path))
     return _checked(path, onnx_runner(path), embedding, pictures, LEAST_COSINE_INT8)
@@ -125,10 +129,12 @@ def openvino_model(model: EmbeddingModel) -> Any:
 
 def quantised_openvino(model: EmbeddingModel, pictures: NDArray[np.uint8]) -> Any:
     """The model in INT8, calibrated on pictures (N, H, W, 3) of the network's size."""
-    return _quantised(openvino_model(model), pictures, lambda batch: batch)
+    whole = openvino_model(model)
+    weighted = [node for node in whole.get_ordered_ops() if node.get_type_name() in ("Convolution", "MatMul")]
+    return _quantised(whole, pictures, lambda batch: batch, [weighted[k].get_friendly_name() for k in (0, -1)])
 
 
-def _quantised(model: Any, pictures: NDArray[np.uint8], as_input: Any) -> Any:
+def _quantised(model: Any, pictures: NDArray[np.uint8], as_input: Any, ends: list[str]) -> Any:
     try:
         import nncf
     except ImportError as error:
@@ -140,6 +146,9 @@ def _quantised(model: Any, pictures: NDArray[np.uint8], as_input: Any) -> Any:
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(batches),
         fast_bias_correction=True,
+        # What sees the picture itself meets more than the calibration's range in another shop, and the last layer and
+        # norm make the embedding: these few stay float.
+        ignored_scope=nncf.IgnoredScope(names=ends, types=_FLOAT_LAYERS, validate=False),
         # Products of two bytes overflow on CPUs without VNNI; half the weights' range avoids it everywhere.
         advanced_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.ENABLE),
     )
