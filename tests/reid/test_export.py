@@ -51,6 +51,7 @@ def test_the_int8_model_beside_the_weights_is_taken_by_itself(folder, pictures):
     export.export_int8(folder, folder / "small-int8.xml", pictures)
     embedder = load_embedder(folder)
     assert embedder.backend == "openvino-int8"
+    np.testing.assert_allclose(np.linalg.norm(embedder.embed(pictures), axis=1), 1, atol=1e-5)
     assert embedder.sha256 == read_int8_record(folder / "small-int8.xml").sha256
     with (folder / "small-int8.bin").open("r+b") as file:
         file.write(b"changed")
