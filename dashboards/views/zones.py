@@ -31,17 +31,20 @@ GRIDS = {
 def render() -> None:
     """Draw the page."""
     view = open_view("Zones", days="span")
+    above, week = st.container(), st.container()
+    # First what is read at once: the browser draws it while the visits of all these days are being read.
+    with week, card("Through the week", "Mean over the observed time of each local hour, staff as chosen above."):
+        _week(view)
     table = zone_numbers.zone_numbers(view)
     if table.empty:
-        st.info("Nothing was observed in any zone in these days.", icon=":material/visibility_off:")
+        above.info("Nothing was observed in any zone in these days.", icon=":material/visibility_off:")
         return
-    left, right = st.columns([1, 1], gap="medium")
+    with above:
+        left, right = st.columns([1, 1], gap="medium")
     with left, card("Ranking"):
         _ranking(view, table)
     with right, card("How long people stay", definitions.DWELL):
         _dwell(view, table)
-    with card("Through the week", "Mean over the observed time of each local hour, staff as chosen above."):
-        _week(view)
     left, right = st.columns([1, 1], gap="medium")
     with left, card("Time at each Fruin level", definitions.DENSITY):
         zones_crowding.levels(view)

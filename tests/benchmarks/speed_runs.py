@@ -1,6 +1,6 @@
 """One timed run over one video, in a process of its own: `python -m tests.benchmarks.speed_runs TASK`, JSON in and out.
 
-ours      the pipeline's own chunks, then tracking
+ours      the pipeline's own chunks, then tracking and the joining of tracks into people
 counter   what a user would write: ultralytics' `RegionCounter` on every frame that cv2 reads
 sampled   the same on every n-th frame only, at our sampling rate
 decode    every frame decoded, and nothing else
@@ -73,6 +73,8 @@ def ours(job: dict[str, Any]) -> Run:
     from flows.camera_day import track_camera_day
     from flows.chunks import Chunk, Model, detector_of, embedder_of, process_chunk
     from flows.config import Camera, DetectorChoice, ReidChoice, Sampling
+    from flows.day_tables import LEAST_SEEN_ALONE_S, samples_of, tracklets_of
+    from reid.identities import link
 
     choices = DetectorChoice(model=job["detector"], confidence=job["confidence"]), ReidChoice(model=job["reid"])
     detector, embedder = detector_of(choices[0]), embedder_of(choices[1])
@@ -106,9 +108,15 @@ def ours(job: dict[str, Any]) -> Run:
         camera = Camera(id="camera", sampling_fps=job["fps"])
         tracks = track_camera_day(camera, files, embedder.dimension, confidence=job["confidence"])
         times = np.unique(np.concatenate([pq.read_table(file)["time_us"].to_numpy() for file in files]))
+    calibration = embedder.config.calibration
+    even, slope = -calibration["offset"] / calibration["slope"], calibration["slope"]
+    joined = link(
+        tracklets_of([tracks]), samples_of([tracks]), threshold=even, slope=slope, least_seen_s=LEAST_SEEN_ALONE_S
+    )
     seen, counts = np.unique(tracks.time_us, return_counts=True)
     by_time = dict(zip(seen.tolist(), counts.tolist(), strict=True))
-    return clock.run(len(times), times, [by_time.get(int(at), 0) for at in times], len(tracks.ids), **stages)
+    people = len(np.unique(joined.person_id[joined.person_id > 0]))
+    return clock.run(len(times), times, [by_time.get(int(at), 0) for at in times], people, **stages)
 
 
 def counter(job: dict[str, Any], every: int = 1) -> Run:
