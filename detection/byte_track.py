@@ -125,6 +125,8 @@ class ByteTrack:
         """Continue tracks, a mask, with detections; those of them that are left."""
         tracks = self.tracks
         own = np.flatnonzero(rows)
+        if not (len(own) and len(found.row)):
+            return found
         iou = box_iou(box_motion.boxes_of(tracks.motion[own]), found.boxes)
         costs = self._with_looks(1 - iou * found.scores if fuse_score else 1 - iou, tracks.looks[own], found.looks)
         matched, mates = assign(costs, most)

@@ -28,8 +28,9 @@ DEVIATION_BY_MEDIAN = 1.4826
 class MotionTest:
     """Which cells of each picture changed since the last key picture. Pictures are given in order of time.
 
-    The first picture of each `key_s` seconds of the clock is a key picture (0: every one), and so is the first of each
-    `fresh_s`: that one is compared with nothing, so what is found from there on doesn't depend on what was before.
+    The first picture of each `key_s` seconds of the clock (0: every one) is a key picture where anything changed, and
+    so is the first of each `fresh_s`: that one is compared with nothing, so what is found from there on doesn't depend
+    on what was before.
     """
 
     def __init__(self, key_s: float, fresh_s: float) -> None:
@@ -51,15 +52,19 @@ class MotionTest:
     def compare(self, time_us: int, small: np.ndarray) -> tuple[bool, np.ndarray]:
         """As `look`, from the small grey picture, uint8 (rows * PIXELS, columns * PIXELS)."""
         spans = time_us // self._fresh_us, time_us // self._key_us
-        fresh, key = spans[0] != self._spans[0], spans != self._spans
+        fresh, due = spans[0] != self._spans[0], spans != self._spans
         self._spans = spans
-        before = self._key
         small = small.astype(np.int16)
+        if fresh or self._key is None:
+            self._key = small
+            return True, np.ones(GRID, bool)
+        changed = changed_cells(self._key, small)
+        # A picture without a change is no key picture: what moves slowly is held against where it was, not against
+        # where it nearly is.
+        key = due and bool(changed.any())
         if key:
             self._key = small
-        if fresh or before is None:
-            return True, np.ones(GRID, bool)
-        return key, changed_cells(before, small)
+        return key, changed
 
 
 def changed_cells(before: np.ndarray, now: np.ndarray) -> np.ndarray:

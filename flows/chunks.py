@@ -38,7 +38,7 @@ from flows.sight import small_people_tiles
 from flows.stages import Stages
 from reid.embedder import Embedder, load_embedder
 
-FORMAT = 6  # raise when a chunk's content would differ for the same inputs
+FORMAT = 7  # raise when a chunk's content would differ for the same inputs
 SLICE_S = 10
 FRESH_S = 5  # divides SLICE_S: chunks are cut where nothing depends on what was before
 CHUNK_S = 900

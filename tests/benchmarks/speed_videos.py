@@ -117,12 +117,14 @@ def long_video(video: Video, minutes: float, folder: Path) -> Video:
                 stream = read.streams.video[0]
                 out = out or write.add_stream_from_template(stream)
                 assert stream.time_base is not None
-                step = round(video.seconds / stream.time_base)
-                for packet in read.demux(stream):
-                    if packet.dts is not None and packet.pts is not None:
-                        packet.pts, packet.dts = packet.pts + offset, packet.dts + offset
-                        packet.stream = out
-                        write.mux(packet)
+                packets = [packet for packet in read.demux(stream) if packet.dts is not None and packet.pts is not None]
+                # Frames that are decoded before they are shown make the order of decoding end later than the pictures.
+                decoded = packets[-1].dts - packets[0].dts + round(1 / (video.fps * stream.time_base))
+                step = max(round(video.seconds / stream.time_base), decoded)
+                for packet in packets:
+                    packet.pts, packet.dts = packet.pts + offset, packet.dts + offset
+                    packet.stream = out
+                    write.mux(packet)
                 offset += step
     return Video(target, video.start_us, times * video.seconds, video.fps, video.moments, video.truth)
 

@@ -45,19 +45,22 @@ def test_light_that_fades_is_no_change_and_light_that_falls_from_one_side_is():
 
 def test_key_pictures_go_by_the_clock_and_some_are_compared_with_nothing():
     test = MotionTest(key_s=2, fresh_s=4)
-    seen = [test.compare(tenth * SECOND // 2, shop()) for tenth in range(7 * 2 - 3, 9 * 2)]  # from 5.5 s
+    halves = range(7 * 2 - 3, 9 * 2)  # of seconds, from 5.5 s
+    seen = [test.compare(half * SECOND // 2, with_person(shop(), 5, half)) for half in halves]
     assert [key for key, _ in seen] == [True, True, False, False, False, True, False]
     assert [bool(changed.all()) for _, changed in seen] == [True, False, False, False, False, True, False]
 
 
-def test_a_slow_walk_is_seen_since_the_key_picture_stays():
-    test = MotionTest(key_s=4, fresh_s=8)
+@pytest.mark.parametrize(("key_s", "seen"), [(4, [False] * 4 + [True] * 3), (0, [False] * 4 + [True] + [False] * 2)])
+def test_a_slow_walk_is_seen_since_the_key_picture_stays_until_something_changed(key_s, seen):
+    test = MotionTest(key_s, fresh_s=8)
     test.compare(0, shop())
-    faint = [test.compare(step * SECOND // 5, with_person(shop(), 5, 10, step))[1].any() for step in range(1, 8)]
-    assert faint == [False] * 4 + [True] * 3
+    steps = [test.compare(step * SECOND // 5, with_person(shop(), 5, 10, step)) for step in range(1, 8)]
+    assert [bool(changed.any()) for _, changed in steps] == seen
+    assert [key for key, _ in steps] == ([False] * 7 if key_s else seen)
 
 
 def test_what_can_be_no_time_between_key_pictures_is_told():
     with pytest.raises(ValueError, match="can't be -1 and 4"):
         MotionTest(-1, 4)
-    assert all(MotionTest(0, 4).compare(number, shop())[0] for number in range(3))
+    assert all(MotionTest(0, 4).compare(number, with_person(shop(), 5, number))[0] for number in range(3))
