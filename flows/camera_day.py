@@ -32,13 +32,18 @@ Span = tuple[int, int]
 
 @dataclass(frozen=True)
 class ChunkContent:
-    """What a chunk's file says: F frames, N detections in them in order of time."""
+    """What a chunk's file says: F frames, N detections in them in order of time, K of these with a crop.
+
+    `crops`: the detections, in order, that `quality` (K,), `embedding` (K, D) and `colours` (K, 22) belong to: few of
+    them, so that a day's memory is that of its boxes.
+    """
 
     frame_us: np.ndarray
     frame: np.ndarray
     boxes: np.ndarray
     scores: np.ndarray
     looks: np.ndarray
+    crops: np.ndarray
     quality: np.ndarray
     embedding: np.ndarray
     colours: np.ndarray
@@ -202,16 +207,18 @@ def read_chunk(path: str | Path, dimension: int) -> ChunkContent:
     found = table["score"].is_valid().to_numpy(zero_copy_only=False)
     table = table.filter(pa.array(found))
     boxes = np.column_stack([table[name].to_numpy() for name in ("x1", "y1", "x2", "y2")]).astype(np.float32)
-    embedding = _vectors(table, "embedding", dimension)
+    crops = np.flatnonzero(table["embedding"].is_valid().to_numpy(zero_copy_only=False))
+    of_crops = table.take(crops)
     return ChunkContent(
         frame_us=frame_us.astype(np.int64),
         frame=frame[found],
         boxes=boxes,
         scores=table["score"].to_numpy().astype(np.float32),
         looks=_bytes(table, "looks", LOOKS_SIZE),
-        quality=np.nan_to_num(table["quality"].to_numpy()).astype(np.float32),
-        embedding=embedding,
-        colours=_vectors(table, "colours", len(GARMENTS) * len(COLOURS)),
+        crops=crops,
+        quality=of_crops["quality"].to_numpy().astype(np.float32),
+        embedding=_vectors(of_crops, "embedding", dimension),
+        colours=_vectors(of_crops, "colours", len(GARMENTS) * len(COLOURS)),
         problems=tuple(notes["problems"]),
         timestamps=notes["timestamps"],
         picture_size=notes["picture_size"] and tuple(notes["picture_size"]),
@@ -244,6 +251,7 @@ def _rescaled(content: ChunkContent, image_size: tuple[int, int] | None) -> Chun
 
 def _join(parts: list[ChunkContent], dimension: int) -> ChunkContent:
     offsets = np.cumsum([0, *(len(part.frame_us) for part in parts)])
+    detections = np.cumsum([0, *(len(part.boxes) for part in parts)])
     return ChunkContent(
         frame_us=np.concatenate([np.zeros(0, np.int64), *(part.frame_us for part in parts)]),
         frame=np.concatenate(
@@ -252,6 +260,9 @@ def _join(parts: list[ChunkContent], dimension: int) -> ChunkContent:
         boxes=np.concatenate([np.zeros((0, 4), np.float32), *(part.boxes for part in parts)]),
         scores=np.concatenate([np.zeros(0, np.float32), *(part.scores for part in parts)]),
         looks=np.concatenate([np.zeros((0, LOOKS_SIZE), np.uint8), *(part.looks for part in parts)]),
+        crops=np.concatenate(
+            [np.zeros(0, np.int64), *(part.crops + at for part, at in zip(parts, detections[:-1], strict=True))]
+        ),
         quality=np.concatenate([np.zeros(0, np.float32), *(part.quality for part in parts)]),
         embedding=np.concatenate([np.zeros((0, dimension), np.float32), *(part.embedding for part in parts)]),
         colours=np.concatenate(
@@ -279,9 +290,11 @@ def _mean_looks(
     embedding = np.full((len(first), dimension), np.nan, np.float32)
     quality = np.zeros(len(first), np.float32)
     colours = np.full((len(first), len(GARMENTS), len(COLOURS)), np.nan, np.float32)
+    crop = np.full(len(content.boxes), -1)
+    crop[content.crops] = np.arange(len(content.crops))
     for number, (start, count) in enumerate(zip(first, samples, strict=True)):
-        own = rows[start : start + count]
-        own = own[~np.isnan(content.embedding[own, 0])]
+        own = crop[rows[start : start + count]]
+        own = own[own >= 0]
         if len(own):
             weights = np.maximum(content.quality[own], 1e-3)
             mean = weights @ content.embedding[own]

@@ -251,7 +251,7 @@ class Sampling(Section):
         0.0,
         title="Whole pictures",
         description="seconds between pictures that are searched whole while anyone is in view; of those between, only"
-        " what changed is, which takes half the time with 1. 0 searches each whole; an unchanged empty one never is",
+        " what changed is, which takes half the time with 1. 0 searches each whole; one without a change never is",
         ge=0,
         le=4,
     )
