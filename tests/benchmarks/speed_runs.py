@@ -9,17 +9,20 @@ detector  the detector alone on pictures of the video at hand, as many at once a
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
 STARTED = time.time()
 SECOND = 1_000_000
@@ -45,6 +48,8 @@ class Run:
 class _Clock:
     def __init__(self) -> None:
         self.first_frame_s: float | None = None
+        self._memory = _PeakMemory()
+        self._memory.start()
         self._wall, self._cpu = time.time(), _cpu()
 
     def frame(self) -> None:
@@ -53,9 +58,34 @@ class _Clock:
 
     def run(self, frames: int, times: Any = (), counts: Any = (), people: int = 0, **stages: float) -> Run:
         wall, cpu = time.time() - self._wall, _cpu() - self._cpu
-        memory = (_usage(resource.RUSAGE_SELF).ru_maxrss + _usage(resource.RUSAGE_CHILDREN).ru_maxrss) / 1024
         listed = [int(one) for one in times], [int(one) for one in counts]
-        return Run(wall, cpu, memory, self.first_frame_s, frames, *listed, people, stages)
+        return Run(wall, cpu, self._memory.finish(), self.first_frame_s, frames, *listed, people, stages)
+
+
+class _PeakMemory(threading.Thread):
+    """Watches how much memory this process and those that it started hold, together.
+
+    `ru_maxrss` would not do: a child's begins with that of the process that it was forked from.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._done, self._peak = threading.Event(), 0
+
+    def run(self) -> None:
+        own = psutil.Process()
+        while not self._done.wait(0.05):
+            held = own.memory_info().rss
+            for child in own.children(recursive=True):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    held += child.memory_info().rss
+            self._peak = max(self._peak, held)
+
+    def finish(self) -> float:
+        """The peak so far, in MiB."""
+        self._done.set()
+        self.join()
+        return self._peak / 2**20
 
 
 def _usage(who: int) -> resource.struct_rusage:
