@@ -2,8 +2,8 @@
 
 A key picture is searched whole; but after one without anybody only where it differs from that, so an empty store costs
 next to nothing. A picture between two key pictures is searched where it differs from the one before, if anywhere, and
-who stands where nothing changed is there still: nobody is dropped for standing still. Parts of several pictures share a run of the
-detector (detection/windows.py).
+who stands where nothing changed is there still: nobody is dropped for standing still. Parts of several pictures share a
+run of the detector (detection/windows.py).
 
 Where people are small (detection/tiles.py) a picture in which anything changed is searched whole and tile by tile.
 """
