@@ -149,15 +149,15 @@ def onnx_runner(model: bytes | str | Path, threads: int | None = None) -> Runner
 def openvino_runner(model: object, threads: int | None = None) -> Runner:
     """Runs an OpenVINO model (or the path of its .xml) on the CPU in float32, or in INT8 where it is quantised.
 
-    Without a number of threads each core works on crops of its own (OpenVINO's streams): cores that share every layer
-    wait for each other, and need a fifth more processor time.
+    Each thread, by default each core, works on crops of its own (OpenVINO's streams): cores that share every layer wait
+    for each other, and need a fifth more processor time.
     """
     import openvino
 
     # Float32 asked for: by itself OpenVINO computes in bf16 where the CPU can, and answers differ between machines.
     settings: dict[str, object] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "THROUGHPUT"}
     if threads is not None:
-        settings |= {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}
+        settings |= {"NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
     source = str(model) if isinstance(model, Path) else model
     streams = openvino.AsyncInferQueue(openvino.Core().compile_model(source, "CPU", settings))
     answers: dict[int, NDArray[np.float32]] = {}
