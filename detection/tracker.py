@@ -109,11 +109,10 @@ class _Camera:
     def step(self, time_us: int, found: Detections, looks: np.ndarray | None) -> np.ndarray:
         """ByteTrack's number of each detection of the next frame, -1 where it has none."""
         self._tracker.keep(self._tracker.tracks.last >= time_us - self._longest_us)
-        if not (len(found) or len(self._tracker.tracks)):  # most frames of a night
-            self._last_us = time_us
-            return np.zeros(0, np.int64)
         self._predict_missing_frames(time_us)
         self._last_us = time_us
+        if not (len(found) or len(self._tracker.tracks)):  # most frames of a night
+            return np.zeros(0, np.int64)
         self._tracker.update(time_us, _widened(found), looks)
         tracks = self._tracker.tracks
         numbers = np.full(len(found), -1, np.int64)

@@ -250,19 +250,13 @@ def _rescaled(content: ChunkContent, image_size: tuple[int, int] | None) -> Chun
 
 
 def _join(parts: list[ChunkContent], dimension: int) -> ChunkContent:
-    offsets = np.cumsum([0, *(len(part.frame_us) for part in parts)])
-    detections = np.cumsum([0, *(len(part.boxes) for part in parts)])
     return ChunkContent(
         frame_us=np.concatenate([np.zeros(0, np.int64), *(part.frame_us for part in parts)]),
-        frame=np.concatenate(
-            [np.zeros(0, np.int64), *(part.frame + at for part, at in zip(parts, offsets[:-1], strict=True))]
-        ),
+        frame=_counted_on([part.frame for part in parts], [len(part.frame_us) for part in parts]),
         boxes=np.concatenate([np.zeros((0, 4), np.float32), *(part.boxes for part in parts)]),
         scores=np.concatenate([np.zeros(0, np.float32), *(part.scores for part in parts)]),
         looks=np.concatenate([np.zeros((0, LOOKS_SIZE), np.uint8), *(part.looks for part in parts)]),
-        crops=np.concatenate(
-            [np.zeros(0, np.int64), *(part.crops + at for part, at in zip(parts, detections[:-1], strict=True))]
-        ),
+        crops=_counted_on([part.crops for part in parts], [len(part.boxes) for part in parts]),
         quality=np.concatenate([np.zeros(0, np.float32), *(part.quality for part in parts)]),
         embedding=np.concatenate([np.zeros((0, dimension), np.float32), *(part.embedding for part in parts)]),
         colours=np.concatenate(
@@ -272,6 +266,12 @@ def _join(parts: list[ChunkContent], dimension: int) -> ChunkContent:
         timestamps="assumed" if any(part.timestamps == "assumed" for part in parts) else "container",
         picture_size=next((part.picture_size for part in parts if part.picture_size), None),
     )
+
+
+def _counted_on(numbers: list[np.ndarray], counts: list[int]) -> np.ndarray:
+    """Numbers into each part as numbers into all parts in a row; `counts`: how many each part has."""
+    before = np.cumsum([0, *counts])[:-1]
+    return np.concatenate([np.zeros(0, np.int64), *(one + at for one, at in zip(numbers, before, strict=True))])
 
 
 def _unmasked(camera: Camera, boxes: np.ndarray) -> np.ndarray:

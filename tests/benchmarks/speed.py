@@ -5,11 +5,10 @@
 
 SCENE is a folder of the store renderer. On the same video with the same detector weights, in turns, each in a process
 of its own: (a) `ours`; (b) `counter`, ultralytics' RegionCounter on every frame; (c) `sampled`, the same at our
-sampling rate; (d) the bounds, `decode` alone and the `detector` alone. Beside them `whole`: ours with every sampled
-picture searched whole. Of each the seconds of the clock and of all cores; its counts are held against the truth: people
-in view (sum of the errors by sum of the people) and different people. A ratio is of video-seconds per second of the
-clock; one that ends in `_cpu` of video-seconds per core-second, which other work on the machine disturbs less.
-`--minutes` adds our peak memory on videos of two lengths.
+sampling rate; (d) the bounds, `decode` alone and the `detector` alone. Of each the seconds of the clock and of all
+cores; its counts are held against the truth: people in view (sum of the errors by sum of the people) and different
+people. A ratio is of video-seconds per second of the clock; one that ends in `_cpu` of video-seconds per core-second,
+which other work on the machine disturbs less. `--minutes` adds our peak memory on videos of two lengths.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ import numpy as np
 from detection.detector import SHIPPED_WEIGHTS, find_model
 from tests.benchmarks.speed_videos import Video, busy_video, empty_video, fast_video, long_video
 
-CONTESTANTS = ("ours", "whole", "counter", "sampled", "decode", "detector")
+CONTESTANTS = ("ours", "counter", "sampled", "decode", "detector")
 
 
 @dataclass(frozen=True)
@@ -47,17 +46,15 @@ class Settings:
 
 def run(task: str, video: Video, settings: Settings) -> dict[str, Any]:
     """One run of a contestant, with its rates and errors."""
-    name = "ours" if task == "whole" else task
     job = {
         "path": str(video.path),
         "start_us": video.start_us,
         "seconds": video.seconds,
         "video_fps": video.fps,
-        "whole_s": 0.0 if task == "whole" else None,
         **vars(settings),
     }
     done = subprocess.run(
-        [sys.executable, "-m", "tests.benchmarks.speed_runs", name],
+        [sys.executable, "-m", "tests.benchmarks.speed_runs", task],
         input=json.dumps(job).encode(),
         stdout=subprocess.PIPE,
         check=True,

@@ -74,7 +74,7 @@ class _PeakMemory(threading.Thread):
 
     def run(self) -> None:
         own = psutil.Process()
-        while not self._done.wait(0.05):
+        while not self._done.wait(0.2):  # oftener would be work that is measured with the rest
             held = own.memory_info().rss
             for child in own.children(recursive=True):
                 with contextlib.suppress(psutil.NoSuchProcess):
@@ -102,13 +102,11 @@ def ours(job: dict[str, Any]) -> Run:
 
     from flows.camera_day import track_camera_day
     from flows.chunks import Chunk, Model, detector_of, embedder_of, process_chunk
-    from flows.config import Camera, DetectorChoice, ReidChoice, Sampling
-    from flows.day_tables import LEAST_SEEN_ALONE_S, samples_of, tracklets_of
-    from reid.identities import link
+    from flows.config import Camera, DetectorChoice, Floor, Recordings, ReidChoice, Sampling, StoreConfig
+    from flows.day_tables import people_of
 
     choices = DetectorChoice(model=job["detector"], confidence=job["confidence"]), ReidChoice(model=job["reid"])
     detector, embedder = detector_of(choices[0]), embedder_of(choices[1])
-    whole_s = Sampling().whole_s if job["whole_s"] is None else job["whole_s"]
     start_us, end_us, step_us = job["start_us"], job["start_us"] + round(job["seconds"] * SECOND), 900 * SECOND
     files, stages = [], {"decode": 0.0, "detect": 0.0, "embed": 0.0}
     clock = _Clock()
@@ -128,7 +126,7 @@ def ours(job: dict[str, Any]) -> Run:
                 detector=Model(detector.name, detector.sha256),
                 confidence=0.1,
                 image_size=640,
-                whole_s=whole_s,
+                whole_s=Sampling().whole_s,
                 reid=Model(embedder.name, embedder.sha256),
             )
             files.append(process_chunk(chunk, folder, choices, lambda *_: clock.frame()))
@@ -137,15 +135,20 @@ def ours(job: dict[str, Any]) -> Run:
             from_us = to_us
         camera = Camera(id="camera", sampling_fps=job["fps"])
         tracks = track_camera_day(camera, files, embedder.dimension, confidence=job["confidence"])
-        times = np.unique(np.concatenate([pq.read_table(file)["time_us"].to_numpy() for file in files]))
-    calibration = embedder.config.calibration
-    even, slope = -calibration["offset"] / calibration["slope"], calibration["slope"]
-    joined = link(
-        tracklets_of([tracks]), samples_of([tracks]), threshold=even, slope=slope, least_seen_s=LEAST_SEEN_ALONE_S
+        times = np.unique(
+            np.concatenate([pq.read_table(file, columns=["time_us"])["time_us"].to_numpy() for file in files])
+        )
+    store = StoreConfig(
+        id="store",
+        name="Store",
+        timezone="UTC",
+        floor=Floor(width_m=1, depth_m=1),
+        recordings=Recordings(path="{camera}.mp4"),
+        cameras=(camera,),
     )
+    people = people_of(store, [tracks], embedder)["person_id"].nunique()
     seen, counts = np.unique(tracks.time_us, return_counts=True)
     by_time = dict(zip(seen.tolist(), counts.tolist(), strict=True))
-    people = len(np.unique(joined.person_id[joined.person_id > 0]))
     return clock.run(len(times), times, [by_time.get(int(at), 0) for at in times], people, **stages)
 
 
