@@ -57,13 +57,7 @@ def add_density(
                 "cmax": highest,
                 "colorscale": theme.SEQUENTIAL,
                 "showscale": True,
-                "colorbar": {
-                    "title": {"text": "people/m²", "side": "right", "font": {"size": 12}},
-                    "tickfont": {"size": 11},
-                    "thickness": 12,
-                    "outlinewidth": 0,
-                    "len": 0.8,
-                },
+                "colorbar": theme.colour_bar("people/m²") | {"len": 0.8},
             },
         )
     )

@@ -70,11 +70,12 @@ def style(figure: go.Figure, height: int, **layout: Any) -> go.Figure:
     figure.update_xaxes(gridcolor=GRID, zeroline=False, automargin=True, ticks="", title_font_size=12)
     figure.update_yaxes(gridcolor=GRID, zeroline=False, automargin=True, ticks="", title_font_size=12)
     figure.update_layout(**layout)
-    bar = {
-        "thickness": 12,
-        "outlinewidth": 0,
-        "title": {"side": "right", "font": {"size": 12}},
-        "tickfont": {"size": 11},
-    }
-    figure.update_traces(selector={"type": "heatmap"}, colorbar=bar)
+    figure.update_traces(selector={"type": "heatmap"}, colorbar=colour_bar())
     return figure
+
+
+def colour_bar(title: str | None = None) -> dict[str, Any]:
+    """The common look of a scale of colours, with its title where the figure has not said it yet."""
+    text = {} if title is None else {"text": title}
+    words = {"side": "right", "font": {"size": 12}}
+    return {"thickness": 12, "outlinewidth": 0, "title": words | text, "tickfont": {"size": 11}}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -36,6 +38,13 @@ class NaiveAttention(RelationAwareGlobalAttention):
         unary = self.gx_channel(nodes).mean(dim=1, keepdim=True)
         gate = self.W_channel(torch.cat((unary, relations), dim=1))  # (B, 1, C, 1)
         return torch.sigmoid(gate).reshape(batch, channels, 1, 1)
+
+
+def stir(state: Mapping[str, Tensor]) -> None:
+    """Moves the values of a state, in place, away from where fresh ones start."""
+    for name, value in state.items():
+        if value.is_floating_point():
+            value.uniform_(0.5, 1.5) if name.endswith("var") else value.normal_(0, 0.3)
 
 
 def make_naive(network: RGANetwork) -> RGANetwork:

@@ -7,7 +7,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from reid.attention import RelationAwareGlobalAttention, factored_relations
-from tests.reid.naive_rga import NaiveAttention
+from tests.reid.naive_rga import NaiveAttention, stir
 
 BRANCHES = [("spatial",), ("channel",), ("spatial", "channel")]
 CHANNELS, HEIGHT, WIDTH = 72, 10, 7
@@ -17,9 +17,7 @@ def attention_pair(branches, **options):
     """The factored module and the naive one with the same parameters, none of them at its start value."""
     torch.manual_seed(1)
     module = RelationAwareGlobalAttention(CHANNELS, HEIGHT, WIDTH, branches, **options).double()
-    for name, value in module.state_dict().items():
-        if value.is_floating_point():
-            value.uniform_(0.5, 1.5) if name.endswith("var") else value.normal_(0, 0.3)
+    stir(module.state_dict())
     naive = NaiveAttention(CHANNELS, HEIGHT, WIDTH, branches, **options).double()
     naive.load_state_dict(module.state_dict())
     return module, naive
