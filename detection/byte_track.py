@@ -20,7 +20,10 @@ from detection.looks import SIZE, TWO_PEOPLE, USUAL_CHANGE, unlikeness
 from detection.matching import box_iou
 
 LOW_SCORE = 0.1  # weaker detections are none
-FIRST_COST = 0.8  # highest cost of a match with a sure detection: 1 - IoU * score
+FIRST_COST = 0.9
+"""Highest cost of a match with a sure detection: 1 - IoU * score. Higher than the paper's 0.8: small detectors on busy
+shelves score people near 0.5, and a track that passed to somebody else is cut later (reid/switches.py), while one that
+was lost leaves a piece without a good picture."""
 UNSURE_COST = 0.5  # of a track with an unsure one: 1 - IoU
 CONFIRMING_COST = 0.7  # of a new track with its second detection: 1 - IoU * score
 DOUBLE_COST = 0.15  # highest 1 - IoU, looks included, of two tracks that are one person's

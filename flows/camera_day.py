@@ -21,6 +21,8 @@ from detection.place import HEIGHTS_M, Fixture, Places, height_sigma, locate, me
 from detection.tracker import track
 from detection.zones import points_in_polygon
 from flows.config import Camera, StoreConfig
+from reid.appearance import Appearance
+from reid.switches import cut_where_pictures_change
 
 SECOND = 1_000_000
 FOOT_SIGMA_M = 0.3
@@ -112,11 +114,17 @@ def shop_of(config: StoreConfig) -> Shop:
 
 
 def track_camera_day(
-    camera: Camera, files: Sequence[str | Path], dimension: int, shop: Shop | None = None, confidence: float = 0.25
+    camera: Camera,
+    files: Sequence[str | Path],
+    dimension: int,
+    shop: Shop | None = None,
+    confidence: float = 0.25,
+    appearance: Appearance | None = None,
 ) -> CameraTracks:
     """Track a camera's day from its chunks' files, given in order of time. `dimension`: the embeddings' length.
 
-    Boxes with a score under `confidence` start no track.
+    Boxes with a score under `confidence` start no track. `appearance`: what embeddings say of two pictures, by which a
+    track that passed to somebody else is cut; None: pictures are not compared.
     """
     content = _join([_rescaled(read_chunk(path, dimension), camera.image_size) for path in files], dimension)
     keep = _unmasked(camera, content.boxes)
@@ -133,6 +141,10 @@ def track_camera_day(
                 looks=[looks[start:end] for start, end in bounds],
                 new_track_score=confidence,
             )
+        )
+    if appearance is not None:
+        track_id = cut_where_pictures_change(
+            track_id, content.looks, content.crops, content.embedding, content.quality, appearance
         )
     return _tracks(camera, content, track_id, shop)
 

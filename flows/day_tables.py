@@ -55,6 +55,7 @@ def samples_of(tracks: Sequence[CameraTracks]) -> Samples:
         y_m=xy[:, 1],
         sigma_m=np.concatenate([t.places.known_height_sigma_m for t in tracks]),
         slope=np.concatenate([t.places.slope for t in tracks]),
+        boxes=np.concatenate([t.boxes for t in tracks]),
     )
 
 

@@ -30,6 +30,7 @@ from flows.recordings import CameraDay, RecordedFile, RecordingLost, find_camera
 from flows.search_days import SearchDay
 from flows.sightings import LastSeen, last_seen
 from flows.tracklet_positions import BOXES
+from reid.appearance import Appearance
 from reid.person_index import index_of
 
 SETTLED_S = 5.0
@@ -124,11 +125,13 @@ class LiveSearch:
         chunks = cut_camera_day(config, camera, CameraDay(camera.id, (file,), ()), window, secret=secret)
         work = chunk_folder(self._person.lake, config.id, day)
         files = [process_chunk(chunk, work, (config.detector, config.reid)) for chunk in chunks]
-        tracks = track_camera_day(camera, files, embedder.dimension, shop_of(config), config.detector.confidence)
+        odds = same_person_odds(embedder, config)
+        tracks = track_camera_day(
+            camera, files, embedder.dimension, shop_of(config), config.detector.confidence, Appearance(*odds)
+        )
         seen = live_day(config.id, day, tracks, secret.read())
         if not len(seen.tracklets):
             return []
-        odds = same_person_odds(embedder, config)
         candidates = search([seen], self._query, Filters(), calibration=odds, count=len(seen.tracklets))
         positions = positions_of(tracks)
         return [self._match(one, camera, positions) for one in candidates if one.odds > EVEN_ODDS]

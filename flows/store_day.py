@@ -32,6 +32,7 @@ from flows.run_record import run_record, with_problems
 from flows.schemas import conform, empty
 from flows.stages import Stages
 from flows.uniforms import in_uniform, uniform_embeddings
+from reid.appearance import Appearance
 
 
 def video_seconds(plan: Plan, files: Sequence[str]) -> dict[str, float]:
@@ -75,7 +76,7 @@ def finish_store_day(plan: Plan, files: Sequence[str]) -> DaySummary:
     stages = Stages()
     config = plan.config
     embedder = embedder_of(config.reid)
-    shop = shop_of(config)
+    shop, appearance = shop_of(config), Appearance(*same_person_odds(embedder, config))
     tracks = [
         track_camera_day(
             camera,
@@ -83,6 +84,7 @@ def finish_store_day(plan: Plan, files: Sequence[str]) -> DaySummary:
             embedder.dimension,
             shop,
             config.detector.confidence,
+            appearance,
         )
         for camera in config.cameras
     ]

@@ -11,6 +11,8 @@ from flows.places import FLOOR, SECOND_US
 
 DISAGREE_M = 1.5
 SMOOTHING_S = 0.6
+IN_PLACE_M, IN_PLACE_SPANS = 2.0, 6
+"""Who is seen again so near to where they vanished stood there unseen, for up to so many longest hidden spans."""
 UNKNOWN_UNCERTAINTY = 1.0
 
 
@@ -33,7 +35,8 @@ def trajectories(
         calibrated: cameras whose places are floor metres; each other camera is a plane of its own.
         roles: role by person_id; who is not in it is a shopper.
         step_s: the common time grid, in seconds since the epoch; best the sampling interval of the fastest camera.
-        max_hidden_s: hidden spans up to this are filled with a straight line; longer ones stay empty.
+        max_hidden_s: hidden spans up to this are filled with a straight line; longer ones stay empty, but for those of
+            people who stayed in place on the floor.
         smoothing_s: width of the moving average; below two steps: none.
 
     Returns:
@@ -50,7 +53,8 @@ def trajectories(
     is_floor = np.array([name == FLOOR for name in planes], bool)[plane] if len(plane) else np.zeros(0, bool)
     x, y = _fuse(start, x, y, sigma, np.where(is_floor, DISAGREE_M, np.inf))
     person, plane, tick = person[start], plane[start], tick[start]
-    owner, tick, x, y = _fill(plane, person, tick, x, y, round(max_hidden_s * SECOND_US) // step_us)
+    longest = round(max_hidden_s * SECOND_US) // step_us
+    owner, tick, x, y = _fill(plane, person, tick, x, y, is_floor[start], longest)
     person, plane = person[owner], plane[owner]
     x, y = _smooth(_group_starts(plane, person, tick - np.arange(len(tick))), x, y, smoothing_s / step_s)
     return pd.DataFrame(
@@ -125,14 +129,22 @@ def _fuse(
 
 
 def _fill(
-    plane: np.ndarray, person: np.ndarray, tick: np.ndarray, x: np.ndarray, y: np.ndarray, most_hidden: int
+    plane: np.ndarray,
+    person: np.ndarray,
+    tick: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    is_floor: np.ndarray,
+    most_hidden: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Put the missing ticks of hidden spans on straight lines: source row, tick, x, y of each row."""
     if not len(tick):
         return np.zeros(0, np.int64), tick, x, y
     ahead = np.append(np.diff(tick), 1)
     same = np.append((plane[1:] == plane[:-1]) & (person[1:] == person[:-1]), False)
-    count = np.where(same & (ahead <= max(most_hidden, 1)), ahead, 1)
+    in_place = is_floor & (np.append(np.hypot(np.diff(x), np.diff(y)), np.inf) <= IN_PLACE_M)
+    most = np.maximum(np.where(in_place, IN_PLACE_SPANS, 1) * most_hidden, 1)
+    count = np.where(same & (ahead <= most), ahead, 1)
     owner = np.repeat(np.arange(len(tick)), count)
     number = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
     share = number / count[owner]

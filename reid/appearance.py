@@ -33,10 +33,13 @@ class Appearance:
     absent: float = -1.5
     half: float = 0.1
 
+    def odds(self, similarity: np.ndarray, quality: np.ndarray) -> np.ndarray:
+        """Log odds (K,) of one person by cosines (K,), taken at their word."""
+        return np.asarray(self.slope * (similarity - self.threshold - self.by_quality * log_quality(quality)))
+
     def evidence(self, similarity: np.ndarray, quality: np.ndarray) -> np.ndarray:
         """Log-likelihood ratios (K,) of cosines (K,); NaN (no embedding) becomes `absent`."""
-        needed = self.threshold + self.by_quality * log_quality(quality)
-        ratio = np.clip(self.slope * (similarity - needed), -self.most_against, self.most_for)
+        ratio = np.clip(self.odds(similarity, quality), -self.most_against, self.most_for)
         trust = quality / (quality + self.half)
         return np.where(np.isnan(ratio), self.absent, trust * ratio + (1 - trust) * self.absent)
 

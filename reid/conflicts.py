@@ -1,9 +1,11 @@
 """Two tracks of one camera at one time are two people, or nearly always.
 
-A tracker may hold one person twice for a moment, when it hands over from one track to the next or boxes head and body;
-and a second of somebody else that got into a group must not keep the rest of it from where it belongs. So an overlap
-speaks against one person with its length, and with how much the tracklets have to say; what is long is two people
-however little was seen of them. Whatever still overlaps in the end is parted: a person has one track a camera.
+Only pictures in which both have a box count: a tracker that loses somebody may go on with a new track in the gaps of
+the old one. It may also hold one person twice for a moment, when it hands over from one track to the next, or box
+head and body; and a second of somebody else that got into a group must not keep the rest of it from where it belongs.
+So being seen apart speaks against one person with its length, and with how much the tracklets have to say; what is
+long is two people however little was seen of them. Whatever is still in two places in the end is parted: a person has
+one track a camera.
 """
 
 from __future__ import annotations
@@ -12,19 +14,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reid.tracklets import SECOND_US, Tracklets
+from reid.floor_agreement import PAIRS_AT_ONCE, pairs_in_slots
+from reid.tracklets import SECOND_US, Samples, Tracklets
 
 FREE_S = 1.0
 """An overlap up to this long says nothing."""
-ODDS_A_SECOND, MOST_S = 4.0, 3.0
+ODDS_A_SECOND, MOST_S = 4.0, 8.0
 """Log odds against one person for each further second, up to so many."""
 CERTAIN_S = 10.0
 """An overlap this long counts in full, whatever the tracklets' influence."""
+NESTED = 0.6
+"""Share of the smaller of two boxes in the other from which they may be one person's, head and body."""
 
 
 @dataclass(frozen=True)
 class Overlaps:
-    """Pairs first < second (K,) of one camera that overlap for longer than FREE_S, and by how many seconds (K,)."""
+    """Pairs first < second (K,) of one camera that are apart at once for longer than FREE_S, and for how many seconds
+    (K,)."""
 
     first: np.ndarray
     second: np.ndarray
@@ -48,20 +54,52 @@ class Overlaps:
         return gone
 
 
-def overlaps(tracklets: Tracklets) -> Overlaps:
-    """All overlaps of a day's tracklets."""
-    firsts, seconds, shared = [], [], []
+def overlaps(tracklets: Tracklets, samples: Samples) -> Overlaps:
+    """All overlaps of a day's tracklets. Where the samples have no boxes, tracklets overlap from start to end."""
+    found = []
     for camera in np.unique(tracklets.camera):
         rows = np.flatnonzero(tracklets.camera == camera)
-        rows = rows[np.argsort(tracklets.start_us[rows], kind="stable")]
-        starts, ends = tracklets.start_us[rows], tracklets.end_us[rows]
-        sizes = np.searchsorted(starts, ends, side="right") - np.arange(len(rows)) - 1
-        one = np.repeat(np.arange(len(rows)), sizes)
-        other = one + 1 + np.arange(len(one)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        overlap_s = (np.minimum(ends[one], ends[other]) - starts[other]) / SECOND_US
-        long = overlap_s > FREE_S
-        firsts.append(rows[one[long]])
-        seconds.append(rows[other[long]])
-        shared.append(overlap_s[long])
-    first, second = np.concatenate(firsts), np.concatenate(seconds)
-    return Overlaps(np.minimum(first, second), np.maximum(first, second), np.concatenate(shared))
+        found.append(_spans(tracklets, rows) if samples.boxes is None else _seen_apart(samples, rows, len(tracklets)))
+    first, second, seconds = (np.concatenate(part) for part in zip(*found, strict=True))
+    long = seconds > FREE_S
+    first, second = first[long], second[long]
+    return Overlaps(np.minimum(first, second), np.maximum(first, second), seconds[long])
+
+
+def _spans(tracklets: Tracklets, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs among the rows of one camera, and the seconds from the later start to the earlier end."""
+    rows = rows[np.argsort(tracklets.start_us[rows], kind="stable")]
+    starts, ends = tracklets.start_us[rows], tracklets.end_us[rows]
+    sizes = np.searchsorted(starts, ends, side="right") - np.arange(len(rows)) - 1
+    one = np.repeat(np.arange(len(rows)), sizes)
+    other = one + 1 + np.arange(len(one)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    overlap_s = (np.minimum(ends[one], ends[other]) - starts[other]) / SECOND_US
+    return rows[one], rows[other], overlap_s
+
+
+def _seen_apart(samples: Samples, rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs among the rows of one camera, and the seconds in whose pictures both have a box, neither in the other."""
+    assert samples.boxes is not None
+    own = np.flatnonzero(np.isin(samples.tracklet, rows))
+    own = own[np.argsort(samples.time_us[own], kind="stable")]
+    time_us, tracklet = samples.time_us[own], samples.tracklet[own].astype(np.int64)
+    boxes = samples.boxes[own].astype(np.float32)
+    step_us = float(np.median(np.diff(np.unique(time_us)))) if len(np.unique(time_us)) > 1 else 0.0
+    keys, pictures = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    for one, other in pairs_in_slots(time_us, PAIRS_AT_ONCE):
+        apart = _shared(boxes[one], boxes[other]) < NESTED
+        low = np.minimum(tracklet[one], tracklet[other])[apart]
+        high = np.maximum(tracklet[one], tracklet[other])[apart]
+        key, number = np.unique(low * count + high, return_counts=True)
+        keys.append(key)
+        pictures.append(number)
+    key, place = np.unique(np.concatenate(keys), return_inverse=True)
+    seconds = np.bincount(place, weights=np.concatenate(pictures), minlength=len(key)) * step_us / SECOND_US
+    return key // count, key % count, seconds
+
+
+def _shared(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+    """Share (K,) of the smaller box of each pair, (K, 4) each, that lies in the other."""
+    low, high = np.maximum(one[:, :2], other[:, :2]), np.minimum(one[:, 2:], other[:, 2:])
+    areas = [(box[:, 2:] - box[:, :2]).prod(axis=1) for box in (one, other)]
+    return np.asarray(np.clip(high - low, 0, None).prod(axis=1) / np.maximum(np.minimum(*areas), 1e-6))

@@ -72,7 +72,7 @@ def link(
     embedding, weight = usable_embeddings(tracklets)
     heights = heights or Heights.unknown(len(tracklets))
     share = influence(weight)
-    together = overlaps(tracklets)
+    together = overlaps(tracklets, samples)
     places = evidence_of_places(tracklets, samples, heights, together, share, floor or FloorModel())
     looks = Appearance(threshold, slope)
     if fit_to_site:

@@ -45,7 +45,8 @@ class Samples:
     metres, NaN where the camera is not calibrated or the foot point is beyond the horizon; sigma_m float (S,), the
     place's standard deviation in metres were the person's height known, or None where it is not known; slope (S, 2),
     metres that the place moves for each metre that the person is taller than the tracklet's mean height (a head behind
-    a shelf), or None where places don't hang on heights."""
+    a shelf), or None where places don't hang on heights; boxes (S, 4), xyxy px in the tracklet's camera, or None where
+    they are not known."""
 
     tracklet: np.ndarray
     time_us: np.ndarray
@@ -53,9 +54,10 @@ class Samples:
     y_m: np.ndarray
     sigma_m: np.ndarray | None = None
     slope: np.ndarray | None = None
+    boxes: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        for name in ("time_us", "x_m", "y_m", "sigma_m", "slope"):
+        for name in ("time_us", "x_m", "y_m", "sigma_m", "slope", "boxes"):
             value = getattr(self, name)
             if value is not None and len(value) != len(self.tracklet):
                 raise ValueError(f"samples.{name} has {len(value)} rows, tracklet has {len(self.tracklet)}")

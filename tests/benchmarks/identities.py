@@ -122,7 +122,12 @@ def pooled(case: Case, looks: Appearance) -> np.ndarray:
     embedding, weight = usable_embeddings(case.tracklets)
     count = len(case.tracklets)
     found = evidence_of_places(
-        case.tracklets, case.places, case.heights, overlaps(case.tracklets), influence(weight), FloorModel()
+        case.tracklets,
+        case.places,
+        case.heights,
+        overlaps(case.tracklets, case.places),
+        influence(weight),
+        FloorModel(),
     )
     places, never = np.zeros((count, count)), np.zeros((count, count), bool)
     np.add.at(places, (found.first, found.second), found.ratio)
@@ -154,7 +159,12 @@ def unconstrained(case: Case, looks: Appearance) -> np.ndarray:
     """The product's method where anything may be joined: no conflicts."""
     embedding, weight = usable_embeddings(case.tracklets)
     places = evidence_of_places(
-        case.tracklets, case.places, case.heights, overlaps(case.tracklets), influence(weight), FloorModel()
+        case.tracklets,
+        case.places,
+        case.heights,
+        overlaps(case.tracklets, case.places),
+        influence(weight),
+        FloorModel(),
     )
     places = replace(places, conflict=np.zeros(len(places.first)))
     alike = look_alike_pairs(embedding, weight, -1.0, len(weight))

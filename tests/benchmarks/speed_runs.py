@@ -103,7 +103,8 @@ def ours(job: dict[str, Any]) -> Run:
     from flows.camera_day import track_camera_day
     from flows.chunks import Chunk, Model, detector_of, embedder_of, process_chunk
     from flows.config import Camera, DetectorChoice, Floor, Recordings, ReidChoice, Sampling, StoreConfig
-    from flows.day_tables import people_of
+    from flows.day_tables import people_of, same_person_odds
+    from reid.appearance import Appearance
 
     choices = DetectorChoice(model=job["detector"], confidence=job["confidence"]), ReidChoice(model=job["reid"])
     detector, embedder = detector_of(choices[0]), embedder_of(choices[1])
@@ -134,18 +135,21 @@ def ours(job: dict[str, Any]) -> Run:
                 stages[stage] += spent
             from_us = to_us
         camera = Camera(id="camera", sampling_fps=job["fps"])
-        tracks = track_camera_day(camera, files, embedder.dimension, confidence=job["confidence"])
+        store = StoreConfig(
+            id="store",
+            name="Store",
+            timezone="UTC",
+            floor=Floor(width_m=1, depth_m=1),
+            recordings=Recordings(path="{camera}.mp4"),
+            cameras=(camera,),
+        )
+        appearance = Appearance(*same_person_odds(embedder, store))
+        tracks = track_camera_day(
+            camera, files, embedder.dimension, confidence=job["confidence"], appearance=appearance
+        )
         times = np.unique(
             np.concatenate([pq.read_table(file, columns=["time_us"])["time_us"].to_numpy() for file in files])
         )
-    store = StoreConfig(
-        id="store",
-        name="Store",
-        timezone="UTC",
-        floor=Floor(width_m=1, depth_m=1),
-        recordings=Recordings(path="{camera}.mp4"),
-        cameras=(camera,),
-    )
     people = people_of(store, [tracks], embedder)["person_id"].nunique()
     seen, counts = np.unique(tracks.time_us, return_counts=True)
     by_time = dict(zip(seen.tolist(), counts.tolist(), strict=True))

@@ -57,6 +57,16 @@ def test_hidden_spans_are_filled_up_to_the_longest() -> None:
     assert len(trajectories(positions, one, calibrated=["a"], max_hidden_s=9)) == 4
 
 
+@pytest.mark.parametrize(("after_s", "away_m", "filled"), [(100, 1.5, True), (100, 2.5, False), (140, 1.5, False)])
+def test_who_is_seen_again_where_they_vanished_stood_there(after_s: float, away_m: float, filled: bool) -> None:
+    positions = pd.concat([seen("a", 1, [0.0], [0.0], 0.0), seen("a", 2, [after_s], [away_m], 0.0)])
+    one = same_person(("a", 1), ("a", 2))
+    paths = trajectories(positions, one, calibrated=["a"], max_hidden_s=20, smoothing_s=0)
+    assert len(paths) == (5 * after_s + 1 if filled else 2)
+    in_pixels = trajectories(positions, one, calibrated=[], max_hidden_s=20, smoothing_s=0)
+    assert len(in_pixels) == 2, "a pixel is no measure of how far somebody is"
+
+
 def test_smoothing_calms_and_does_not_reach_over_a_break() -> None:
     random = np.random.default_rng(1)
     times = np.concatenate([np.arange(0, 20, 0.2), np.arange(60, 80, 0.2)])

@@ -161,19 +161,49 @@ def spans(*of: tuple[str, int, int]) -> Tracklets:
     )
 
 
+NOWHERE = Samples(np.zeros(0, int), np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
+
+
+def in_pictures(*of: tuple[int, range, tuple[float, float, float, float]]) -> Samples:
+    """Tracklets with a box in each of some pictures, five a second."""
+    rows, pictures, boxes = (np.concatenate(part) for part in zip(*(
+        ([row] * len(at), list(at), np.tile(np.array(box, np.float32), (len(at), 1))) for row, at, box in of
+    ), strict=True))  # fmt: skip
+    unknown = np.full(len(rows), np.nan)
+    return Samples(rows, pictures.astype(np.int64) * SECOND // 5, unknown, unknown, boxes=boxes)
+
+
+def test_only_pictures_with_a_box_of_each_apart_from_the_other_are_an_overlap():
+    body, head, elsewhere = (100, 100, 200, 400), (110, 100, 190, 160), (300, 100, 400, 400)
+    samples = in_pictures(
+        (0, range(0, 200), body),
+        (1, range(0, 200), head),
+        (2, range(50, 80), elsewhere),
+        (3, range(80, 200, 2), elsewhere),
+        (4, range(81, 200, 2), elsewhere),
+        (5, range(50, 80), body),
+    )
+    together = overlaps(spans(*[("a", 0, 40)] * 5, ("b", 0, 40)), samples)
+    found = dict(
+        zip(zip(together.first.tolist(), together.second.tolist(), strict=True), together.seconds, strict=True)
+    )
+    assert set(found) == {(0, 2), (1, 2), (0, 3), (1, 3), (0, 4), (1, 4)}
+    assert found[0, 2] == pytest.approx(6) and found[0, 3] == pytest.approx(12)
+
+
 def test_an_overlap_in_one_camera_speaks_against_one_person_with_its_length_and_weight():
     tracklets = spans(("a", 0, 60), ("a", 59, 70), ("a", 50, 53), ("b", 0, 60), ("a", 20, 45))
-    together = overlaps(tracklets)
+    together = overlaps(tracklets, NOWHERE)
     odds = together.odds_against(np.array([1, 1, 0.05, 1, 0.05]))
     found = dict(zip(zip(together.first.tolist(), together.second.tolist(), strict=True), odds, strict=True))
     assert set(found) == {(0, 2), (0, 4)}, "a second of handing over, and two cameras, are no conflict"
-    assert found[0, 2] < 2 < found[0, 4] == pytest.approx(12), "a brief one that was hardly seen counts for little"
+    assert found[0, 2] < 2 < found[0, 4] == pytest.approx(32), "a brief one that was hardly seen counts for little"
 
 
 def test_whatever_overlaps_in_the_end_is_parted():
     tracklets = spans(("a", 0, 60), ("a", 50, 55), ("a", 54, 70), ("b", 0, 60))
     share = np.array([1, 0.1, 0.5, 0.3])
-    together = overlaps(tracklets)
+    together = overlaps(tracklets, NOWHERE)
     assert together.parted(np.zeros(4, int), share).tolist() == [False, True, True, False]
     assert not together.parted(np.arange(4), share).any()
 
