@@ -144,7 +144,13 @@ def track_camera_day(
         )
     if appearance is not None:
         track_id = cut_where_pictures_change(
-            track_id, content.looks, content.crops, content.embedding, content.quality, appearance
+            track_id,
+            content.frame_us[content.frame],
+            content.looks,
+            content.crops,
+            content.embedding,
+            content.quality,
+            appearance,
         )
     return _tracks(camera, content, track_id, shop)
 

@@ -14,10 +14,13 @@ from reid.appearance import Appearance
 
 LEAST_ODDS = 1.5
 """Log odds of one person that the pictures before and after a moment must have."""
+LEAST_PIECE_US = 1_000_000
+"""A piece is at least so long: for a moment in a crossing, a picture shows somebody else in front."""
 
 
 def cut_where_pictures_change(
     track_id: np.ndarray,
+    time_us: np.ndarray,
     looks: np.ndarray,
     crops: np.ndarray,
     embedding: np.ndarray,
@@ -28,6 +31,7 @@ def cut_where_pictures_change(
 
     Args:
         track_id: int64 (N,) of detections in order of time; -1 where there is no track.
+        time_us: int64 (N,), UTC microseconds.
         looks: (N, L), colours of every detection, which tell the moment between two pictures.
         crops: int64 (K,), the detections, in order, that have a picture; embedding (K, D), of length 1, and quality
             (K,) are theirs.
@@ -50,6 +54,8 @@ def cut_where_pictures_change(
         after = int(odds.argmin()) + 1
         if odds[after - 1] < LEAST_ODDS:
             cut = _change_of_colours(looks[own], int(seen[after - 1]), int(seen[after]))
+            if min(time_us[own[cut]] - time_us[own[0]], time_us[own[-1]] - time_us[own[cut - 1]]) < LEAST_PIECE_US:
+                continue
             number += 1
             result[own[cut:]] = number
             uncut += [own[:cut], own[cut:]]

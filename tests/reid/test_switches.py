@@ -21,8 +21,9 @@ def cut(track: list[int], people: list[int], crops: list[int], **options) -> lis
     """Track numbers after cutting; `people`: who each detection shows; `crops`: detections with a picture."""
     embedding = faces(*(people[row] for row in crops), **options)
     quality = np.full(len(crops), 0.4)
+    time_us = np.arange(len(track)) * 200_000
     return cut_where_pictures_change(
-        np.array(track, int), COLOURS[people], np.array(crops, int), embedding, quality, LOOKS
+        np.array(track, int), time_us, COLOURS[people], np.array(crops, int), embedding, quality, LOOKS
     ).tolist()
 
 
@@ -45,6 +46,12 @@ def test_each_of_several_changes_is_cut_and_other_tracks_are_left_alone():
     pieces = found[0::2].reshape(3, 6)
     assert (pieces == pieces[:, :1]).all()
     assert len(set(pieces[:, 0])) == 3 and pieces[0, 0] == 3 and (pieces[1:, 0] > 8).all()
+
+
+def test_a_moment_of_somebody_in_front_is_no_piece():
+    people = [0] * 12 + [1] * 4
+    assert cut([1] * 16, people, [1, 14]) == [1] * 16
+    assert cut([1] * 17, [*people, 1], [1, 14]) == [1] * 12 + [2] * 5
 
 
 def test_without_two_pictures_nothing_is_known():
