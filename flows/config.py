@@ -275,7 +275,10 @@ class Counting(Section):
 
     hysteresis_s: float = Field(1.0, title="Hysteresis", description="seconds in or out of a zone that count", ge=0)
     max_hidden_s: float = Field(
-        20.0, title="Longest hidden span", description="seconds a person out of sight is held to be still there", ge=0
+        20.0,
+        title="Longest hidden span",
+        description="seconds a person out of sight is held to be still there; six times as long who stays in place",
+        ge=0,
     )
     engaged_s: float = Field(10.0, title="Engaged visit", description="seconds in a zone", gt=0)
 
