@@ -62,9 +62,10 @@ def imagenet_state(network: RGANetwork) -> dict[str, Tensor]:
     sources = {
         "resnet50": (models.resnet50, models.ResNet50_Weights.IMAGENET1K_V1),
         "resnet18": (models.resnet18, models.ResNet18_Weights.IMAGENET1K_V1),
+        "mobilenet_v2": (models.mobilenet_v2, models.MobileNet_V2_Weights.IMAGENET1K_V1),
     }
     if network.body not in sources:
         raise StartError(f"no ImageNet start for the body {network.body}: choose start: null, or a file of weights")
     build, which = sources[network.body]
     state = build(weights=which).state_dict()
-    return {f"backbone.{name}": value for name, value in state.items() if not name.startswith("fc.")}
+    return {f"backbone.{name}": value for name, value in state.items() if not name.startswith(("fc.", "classifier."))}

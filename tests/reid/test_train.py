@@ -192,6 +192,22 @@ def test_a_start_that_does_not_fit_is_refused_with_the_list(tmp_path):
         load_start(network, str(tmp_path / "nothing.pt"))
 
 
+@pytest.mark.parametrize("body", ["resnet50", "resnet18", "mobilenet_v2"])
+def test_imagenet_weights_are_torchvisions(body, monkeypatch):
+    """What torchvision would download is stood in for by a network of its own with fresh weights."""
+    import torchvision
+
+    build = getattr(torchvision.models, body)
+    theirs = build(weights=None)
+    monkeypatch.setattr(torchvision.models, body, lambda weights: theirs)
+    network = build_network(body, "rgasc", (128, 112))
+    load_start(network, "imagenet")
+    own = network.state_dict()
+    loaded = {name for name in theirs.state_dict() if f"backbone.{name}" in own}
+    assert {name.split(".")[0] for name in set(theirs.state_dict()) - loaded} <= {"fc", "classifier"}
+    assert all(torch.equal(own[f"backbone.{name}"], theirs.state_dict()[name]) for name in loaded)
+
+
 def test_validation_shares_no_identity_with_training(people):
     data = load_training_data(load_recipe(small(people)))
     names = {file.name.split("_")[0] for file in data.pictures.files}
