@@ -51,14 +51,13 @@ def cut_where_pictures_change(
             continue
         pictures = picture[own[seen]]
         odds = _odds_of_one_person(embedding[pictures], quality[pictures], appearance)
-        after = int(odds.argmin()) + 1
-        if odds[after - 1] < LEAST_ODDS:
-            cut = _change_of_colours(looks[own], int(seen[after - 1]), int(seen[after]))
-            if min(time_us[own[cut]] - time_us[own[0]], time_us[own[-1]] - time_us[own[cut - 1]]) < LEAST_PIECE_US:
-                continue
-            number += 1
-            result[own[cut:]] = number
-            uncut += [own[:cut], own[cut:]]
+        for moment in np.argsort(odds, kind="stable")[: np.count_nonzero(odds < LEAST_ODDS)].tolist():
+            cut = _change_of_colours(looks[own], int(seen[moment]), int(seen[moment + 1]))
+            if min(time_us[own[cut]] - time_us[own[0]], time_us[own[-1]] - time_us[own[cut - 1]]) >= LEAST_PIECE_US:
+                number += 1
+                result[own[cut:]] = number
+                uncut += [own[:cut], own[cut:]]
+                break
     return result
 
 

@@ -32,6 +32,7 @@ from reid.heights import Heights
 from reid.identities import (
     DEFAULT_SLOPE,
     Identities,
+    PlaceEvidence,
     evidence_of_places,
     influence,
     link,
@@ -69,6 +70,11 @@ class Case:
         self.doors = np.stack([*line, line.mean(axis=0) + scene["entrance"]["inside_direction"]])[None]
         truth = positions.groupby(["camera", "track_id"])["truth"].first()
         self.truth = truth.loc[keys].to_numpy()
+
+    def evidence(self, weight: np.ndarray) -> PlaceEvidence:
+        """What places say of all pairs of tracklets; weight: (T,), of their embeddings."""
+        together = overlaps(self.tracklets, self.places)
+        return evidence_of_places(self.tracklets, self.places, self.heights, together, influence(weight), FloorModel())
 
 
 def measured_places(
@@ -121,14 +127,7 @@ def pooled(case: Case, looks: Appearance) -> np.ndarray:
     """The rival: groups compared by their quality-weighted mean embeddings, evidence of places summed over pairs."""
     embedding, weight = usable_embeddings(case.tracklets)
     count = len(case.tracklets)
-    found = evidence_of_places(
-        case.tracklets,
-        case.places,
-        case.heights,
-        overlaps(case.tracklets, case.places),
-        influence(weight),
-        FloorModel(),
-    )
+    found = case.evidence(weight)
     places, never = np.zeros((count, count)), np.zeros((count, count), bool)
     np.add.at(places, (found.first, found.second), found.ratio)
     never[found.first, found.second] = found.conflict > 0
@@ -158,14 +157,7 @@ def pooled(case: Case, looks: Appearance) -> np.ndarray:
 def unconstrained(case: Case, looks: Appearance) -> np.ndarray:
     """The product's method where anything may be joined: no conflicts."""
     embedding, weight = usable_embeddings(case.tracklets)
-    places = evidence_of_places(
-        case.tracklets,
-        case.places,
-        case.heights,
-        overlaps(case.tracklets, case.places),
-        influence(weight),
-        FloorModel(),
-    )
+    places = case.evidence(weight)
     places = replace(places, conflict=np.zeros(len(places.first)))
     alike = look_alike_pairs(embedding, weight, -1.0, len(weight))
     edges = pair_evidence(places, alike, embedding, weight, looks, case.heights, case.tracklets)
