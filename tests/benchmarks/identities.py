@@ -95,7 +95,8 @@ def measured_places(
         values[rows] = np.column_stack([found.xy, found.known_height_sigma_m, found.slope])
         named = pd.MultiIndex.from_product([[camera["name"]], np.unique(tracks)])
         heights[tracklets.get_indexer(named)] = found.heights
-    places = replace(feet, x_m=values[:, 0], y_m=values[:, 1], sigma_m=values[:, 2], slope=values[:, 3:])
+    boxes = positions[["x1", "y1", "x2", "y2"]].to_numpy(np.float32)
+    places = replace(feet, x_m=values[:, 0], y_m=values[:, 1], sigma_m=values[:, 2], slope=values[:, 3:], boxes=boxes)
     return places, Heights(HEIGHTS_M, height_prior(), heights)
 
 
