@@ -35,10 +35,10 @@ COVERAGE = (
     "**Coverage**: seconds the cameras saw, of the seconds they should have seen. What was not recorded, or recorded "
     "behind a covered lens, is left out, never counted as empty."
 )
-VISITS = (
-    "**Visits**: stays in a zone, from entry to exit. A break in the track ends no visit while the person goes on: out "
-    "of sight for up to `counting.max_hidden_s` they are held to go straight to where they are seen again, and where "
-    "that is within 2 m of where they vanished, to have stood there for up to six times as long."
+VISITS = "**Visits**: stays in a zone, from entry to exit. A break in the track ends no visit while the person goes on."
+HIDDEN = (
+    "**Out of sight**: for up to the store's `counting.max_hidden_s` a person is held to go straight to where they are "
+    "seen again; where that is within 2 m of where they vanished, to have stood there, for up to six times as long."
 )
 UNIQUE = "**Visitors of the zone**: different people, each counted once a day however often they come back."
 PENETRATION = "**Penetration**: visitors of the zone as a share of all people in the store on the day."
@@ -124,6 +124,7 @@ MADE_BY: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "Zones": (
         (VISITS, "flows.visits.zone_visits"),
+        (HIDDEN, "flows.trajectories.trajectories"),
         (UNIQUE, "flows.dwell.dwell_statistics"),
         (PENETRATION, "flows.dwell.penetration"),
         (DWELL, "flows.dwell.dwell_statistics"),

@@ -35,7 +35,8 @@ def render() -> None:
     left, right = st.columns([1, 1.25], gap="medium")
     with left, card("Through the doors", definitions.FOOTFALL):
         _doors(view)
-    with right, card("Zones today", f"{definitions.VISITS}\n\n{definitions.UNIQUE}\n\n{definitions.DWELL}"):
+    zones = definitions.VISITS, definitions.HIDDEN, definitions.UNIQUE, definitions.DWELL
+    with right, card("Zones today", "\n\n".join(zones)):
         _zones(view)
     with card("Sales", definitions.CONVERSION):
         today_sales.conversion(view)

@@ -43,7 +43,7 @@ def render() -> None:
         left, right = st.columns([1, 1], gap="medium")
     with left, card("Ranking"):
         _ranking(view, table)
-    with right, card("How long people stay", definitions.DWELL):
+    with right, card("How long people stay", f"{definitions.DWELL}\n\n{definitions.HIDDEN}"):
         _dwell(view, table)
     left, right = st.columns([1, 1], gap="medium")
     with left, card("Time at each Fruin level", definitions.DENSITY):
