@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
 
@@ -52,6 +53,13 @@ class ChunkContent:
     problems: tuple[str, ...]
     timestamps: str
     picture_size: tuple[int, int] | None
+
+    @cached_property
+    def crop_of(self) -> np.ndarray:
+        """Row (N,) of each detection in `quality`, `embedding` and `colours`; -1 where it has no crop."""
+        row = np.full(len(self.boxes), -1)
+        row[self.crops] = np.arange(len(self.crops))
+        return row
 
 
 @dataclass(frozen=True)
@@ -143,14 +151,9 @@ def track_camera_day(
             )
         )
     if appearance is not None:
+        times = content.frame_us[content.frame]
         track_id = cut_where_pictures_change(
-            track_id,
-            content.frame_us[content.frame],
-            content.looks,
-            content.crops,
-            content.embedding,
-            content.quality,
-            appearance,
+            track_id, times, content.looks, content.crop_of, content.embedding, content.quality, appearance
         )
     return _tracks(camera, content, track_id, shop)
 
@@ -308,10 +311,8 @@ def _mean_looks(
     embedding = np.full((len(first), dimension), np.nan, np.float32)
     quality = np.zeros(len(first), np.float32)
     colours = np.full((len(first), len(GARMENTS), len(COLOURS)), np.nan, np.float32)
-    crop = np.full(len(content.boxes), -1)
-    crop[content.crops] = np.arange(len(content.crops))
     for number, (start, count) in enumerate(zip(first, samples, strict=True)):
-        own = crop[rows[start : start + count]]
+        own = content.crop_of[rows[start : start + count]]
         own = own[own >= 0]
         if len(own):
             weights = np.maximum(content.quality[own], 1e-3)

@@ -76,7 +76,7 @@ def finish_store_day(plan: Plan, files: Sequence[str]) -> DaySummary:
     stages = Stages()
     config = plan.config
     embedder = embedder_of(config.reid)
-    shop, appearance = shop_of(config), Appearance(*same_person_odds(embedder, config))
+    shop, odds = shop_of(config), same_person_odds(embedder, config)
     tracks = [
         track_camera_day(
             camera,
@@ -84,7 +84,7 @@ def finish_store_day(plan: Plan, files: Sequence[str]) -> DaySummary:
             embedder.dimension,
             shop,
             config.detector.confidence,
-            appearance,
+            Appearance(*odds),
         )
         for camera in config.cameras
     ]
@@ -101,7 +101,7 @@ def finish_store_day(plan: Plan, files: Sequence[str]) -> DaySummary:
     uniforms = uniform_embeddings(config, embedder, plan.secret)
     uniformed = set[int]()
     if len(uniforms):  # the day's embeddings are many, and mostly nobody asks for them a second time
-        uniformed = in_uniform(tracklets_of(tracks), identities, uniforms, *same_person_odds(embedder, config))
+        uniformed = in_uniform(tracklets_of(tracks), identities, uniforms, *odds)
     tables = day_tables(config, plan.day, tracks, identities, plan.secret.key, uniformed)
     stages.lap("tables")
     tables["camera_views"] = view_rows(looks)

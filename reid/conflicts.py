@@ -59,7 +59,11 @@ def overlaps(tracklets: Tracklets, samples: Samples) -> Overlaps:
     found = []
     for camera in np.unique(tracklets.camera):
         rows = np.flatnonzero(tracklets.camera == camera)
-        found.append(_spans(tracklets, rows) if samples.boxes is None else _seen_apart(samples, rows, len(tracklets)))
+        if samples.boxes is None:
+            found.append(_spans(tracklets, rows))
+        else:
+            own = np.flatnonzero(np.isin(samples.tracklet, rows))
+            found.append(_seen_apart(samples.tracklet[own], samples.time_us[own], samples.boxes[own]))
     first, second, seconds = (np.concatenate(part) for part in zip(*found, strict=True))
     long = seconds > FREE_S
     first, second = first[long], second[long]
@@ -77,14 +81,16 @@ def _spans(tracklets: Tracklets, rows: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return rows[one], rows[other], overlap_s
 
 
-def _seen_apart(samples: Samples, rows: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Pairs among the rows of one camera, and the seconds in whose pictures both have a box, neither in the other."""
-    assert samples.boxes is not None
-    own = np.flatnonzero(np.isin(samples.tracklet, rows))
-    own = own[np.argsort(samples.time_us[own], kind="stable")]
-    time_us, tracklet = samples.time_us[own], samples.tracklet[own].astype(np.int64)
-    boxes = samples.boxes[own].astype(np.float32)
-    step_us = float(np.median(np.diff(np.unique(time_us)))) if len(np.unique(time_us)) > 1 else 0.0
+def _seen_apart(
+    tracklet: np.ndarray, time_us: np.ndarray, boxes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Pairs of tracklets of one camera, by their samples, and the seconds in whose pictures both have a box, neither in
+    the other."""
+    order = np.argsort(time_us, kind="stable")
+    tracklet, time_us, boxes = tracklet[order].astype(np.int64), time_us[order], boxes[order].astype(np.float32)
+    pictures_us = np.unique(time_us)
+    step_us = float(np.median(np.diff(pictures_us))) if len(pictures_us) > 1 else 0.0
+    count = int(tracklet.max(initial=0)) + 1
     keys, pictures = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     for one, other in pairs_in_slots(time_us, PAIRS_AT_ONCE):
         apart = _shared(boxes[one], boxes[other]) < NESTED

@@ -22,7 +22,7 @@ def cut_where_pictures_change(
     track_id: np.ndarray,
     time_us: np.ndarray,
     looks: np.ndarray,
-    crops: np.ndarray,
+    picture: np.ndarray,
     embedding: np.ndarray,
     quality: np.ndarray,
     appearance: Appearance,
@@ -33,13 +33,11 @@ def cut_where_pictures_change(
         track_id: int64 (N,) of detections in order of time; -1 where there is no track.
         time_us: int64 (N,), UTC microseconds.
         looks: (N, L), colours of every detection, which tell the moment between two pictures.
-        crops: int64 (K,), the detections, in order, that have a picture; embedding (K, D), of length 1, and quality
-            (K,) are theirs.
+        picture: int64 (N,), row of each detection's picture, -1 where it has none, in embedding (K, D), of length 1,
+            and quality (K,).
         appearance: what a cosine of embeddings says, calibrated with their weights.
     """
     result = np.array(track_id, np.int64)
-    picture = np.full(len(result), -1)
-    picture[crops] = np.arange(len(crops))
     tracked = np.flatnonzero(result > 0)
     rows = tracked[np.argsort(result[tracked], kind="stable")]
     uncut = np.split(rows, np.flatnonzero(np.diff(result[rows])) + 1)

@@ -13,7 +13,7 @@ import argparse
 import json
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import nullcontext
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -21,10 +21,10 @@ from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import linear_sum_assignment
 
 import flows.camera_day
 import flows.store_day
+from detection.byte_track import assign
 from detection.detector import Detections
 from detection.matching import box_iou
 from flows.camera_day import CameraTracks, track_camera_day
@@ -57,21 +57,17 @@ def shown_people(folder: Path, camera: str, times_us: np.ndarray, frames: Sequen
     """Whom each box of each frame, (N, 4), shows: person_id, or -1, one to one."""
     truth = _truth(folder)[camera]
     known = np.array(sorted(truth))
-    return [
-        _shown(truth[int(known[np.abs(known - at).argmin()])], boxes)
-        if np.abs(known - at).min() < FRAME_US
-        else np.full(len(boxes), -1)
-        for at, boxes in zip(times_us.tolist(), frames, strict=True)
-    ]
-
-
-def _shown(truth: pd.DataFrame, boxes: np.ndarray) -> np.ndarray:
-    person = np.full(len(boxes), -1, np.int64)
-    iou = box_iou(np.asarray(boxes, float), truth[["x1", "y1", "x2", "y2"]].to_numpy(float))
-    rows, columns = linear_sum_assignment(-np.where(iou < SAME_IOU, 0, iou))
-    good = iou[rows, columns] >= SAME_IOU
-    person[rows[good]] = truth["person_id"].to_numpy()[columns[good]]
-    return person
+    shown = []
+    for at, boxes in zip(times_us.tolist(), frames, strict=True):
+        person = np.full(len(boxes), -1, np.int64)
+        nearest = int(known[np.abs(known - at).argmin()])
+        if abs(nearest - at) < FRAME_US:
+            people = truth[nearest]
+            iou = box_iou(np.asarray(boxes, float), people[["x1", "y1", "x2", "y2"]].to_numpy(float))
+            rows, columns = assign(1 - iou, 1 - SAME_IOU)
+            person[rows] = people["person_id"].to_numpy()[columns]
+        shown.append(person)
+    return shown
 
 
 def true_tracks(folder: Path, camera: Camera, *given: Any) -> CameraTracks:
@@ -130,9 +126,10 @@ def main() -> None:
             work = (chosen.keep or Path(temporary)) / folder.name
             work.mkdir(parents=True, exist_ok=True)
             for name, oracle in ORACLES.items():
-                with ExitStack() as stack:
-                    if oracle:
-                        stack.enter_context(patch.object(flows.store_day, oracle[0], partial(oracle[1], folder)))
+                replaced = (
+                    patch.object(flows.store_day, oracle[0], partial(oracle[1], folder)) if oracle else nullcontext()
+                )
+                with replaced:
                     scored = run_scene(folder, work, **options)
                 results.setdefault(folder.name, {})[name] = {key: scored[key] for key in SHOWN if key in scored}
     if chosen.json:

@@ -22,8 +22,10 @@ def cut(track: list[int], people: list[int], crops: list[int], **options) -> lis
     embedding = faces(*(people[row] for row in crops), **options)
     quality = np.full(len(crops), 0.4)
     time_us = np.arange(len(track)) * 200_000
+    picture = np.full(len(track), -1)
+    picture[np.array(crops, int)] = np.arange(len(crops))
     return cut_where_pictures_change(
-        np.array(track, int), time_us, COLOURS[people], np.array(crops, int), embedding, quality, LOOKS
+        np.array(track, int), time_us, COLOURS[people], picture, embedding, quality, LOOKS
     ).tolist()
 
 
