@@ -1,9 +1,9 @@
 """The best picture of each person in each few seconds: what a person is recognised by later.
 
 Tracking runs over the whole day, crops are chosen while a chunk is decoded; so inside each slice of wall-clock time
-detections are chained by overlap alone, and the best crop of each chain is kept. A chain of one detection makes no
-track either, and has none. In longer slices a chain passes more often from one person to another, who then has no crop:
-10 s are as good for the joining of tracks as 4 s, with two fifths fewer crops; 20 s are worse (docs/speed.md).
+detections are chained by overlap alone. Where people cross a chain passes from one to another, so it is parted by looks
+(detection/looks.py), and the best crop of each part is kept. A chain of one detection makes no track either, and has
+none. 10 s are as good for the joining of tracks as 4 s, with two fifths fewer crops; 20 s are worse (docs/speed.md).
 """
 
 from __future__ import annotations
@@ -16,12 +16,18 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from detection.detector import Detections
+from detection.looks import unlikeness
 from detection.matching import box_iou, intersection
 from detection.video import Frame
 
 MICROSECONDS = 1_000_000
 CHAIN_IOU = 0.3
 LEAST_FOUND = 2
+SOMEBODY_ELSE = 0.2
+"""Unlikeness of looks from which a chain's next detection may show somebody else. Lower than what keeps two detections
+apart for a tracker: a crop too many costs an embedding, one too few leaves a person in a track of somebody else's."""
+LOOKS_MEMORY = 0.9  # how much of a part's looks stays with each new detection
+LEAST_FOUND_OF_PART = 3  # a part of a chain found less often is a moment of a crossing
 MARGIN = 0.05  # of the box, on each side: detectors cut close
 BORDER_PIXELS = 2.0
 WANTED_HEIGHT = 256.0  # the re-identification networks' input height, pixels
@@ -42,11 +48,31 @@ class SelectedCrop:
 
 
 @dataclass
+class _Part:
+    """Detections of a chain that look alike."""
+
+    looks: np.ndarray
+    best: SelectedCrop
+    found: int = 1
+
+
+@dataclass
 class _Chain:
     box: np.ndarray
     last_frame: int
-    best: SelectedCrop
-    found: int = 1
+    parts: list[_Part] = field(default_factory=list)
+
+    def like(self, looks: np.ndarray) -> _Part | None:
+        """The part that looks (72,) are most like; None where they are like none."""
+        if not self.parts:
+            return None
+        unlike = unlikeness(np.stack([part.looks for part in self.parts]), looks[None])[:, 0]
+        return self.parts[int(unlike.argmin())] if unlike.min() < SOMEBODY_ELSE else None
+
+    def crops(self) -> list[SelectedCrop]:
+        """The best crop of each part that is more than a moment."""
+        least = max(LEAST_FOUND, min(LEAST_FOUND_OF_PART, max(part.found for part in self.parts)))
+        return [part.best for part in self.parts if part.found >= least]
 
 
 @dataclass
@@ -59,7 +85,7 @@ class CropSelector:
     """Best crop per person and slice, for frames that come in order of time.
 
     Slices are aligned with the clock (multiples of `slice_s` since the epoch), so chunks that are cut at multiples of
-    `slice_s` select what the whole recording selects. Memory: one crop per person in the current slice.
+    `slice_s` select what the whole recording selects. Memory: a crop or two a person in the current slice.
 
     Args:
         slice_s: length of a slice, seconds.
@@ -76,10 +102,13 @@ class CropSelector:
         self._frame_index = -1
         self._slice: _Slice | None = None
 
-    def add(self, frame: Frame, detections: Detections, candidates: np.ndarray | None = None) -> list[SelectedCrop]:
+    def add(
+        self, frame: Frame, detections: Detections, looks: np.ndarray, candidates: np.ndarray | None = None
+    ) -> list[SelectedCrop]:
         """Take in a frame; returns the crops of the slice that it closes, mostly none.
 
-        `candidates`, bool (N,): who may be chosen, None everybody; the others' pictures were seen before.
+        `looks`: of the detections, uint8 (N, 72) of detection/looks.py. `candidates`, bool (N,): who may be chosen,
+        None everybody; the others' pictures were seen before.
         """
         self._frame_index += 1
         number = frame.time_us // self._slice_us
@@ -90,22 +119,25 @@ class CropSelector:
         assert self._slice is not None
         qualities = crop_qualities(frame.image, detections, candidates)
         for index, chain in enumerate(self._match(detections.boxes)):
-            box = detections.boxes[index]
+            box, seen = detections.boxes[index], looks[index].astype(np.float32)
             if chain is None:
-                crop = self._crop(frame, box, index, qualities[index])
-                self._slice.chains.append(_Chain(box, self._frame_index, crop))
+                chain = _Chain(box, self._frame_index)
+                self._slice.chains.append(chain)
+            chain.box, chain.last_frame = box, self._frame_index
+            part = chain.like(seen)
+            if part is None:
+                chain.parts.append(_Part(seen, self._crop(frame, box, index, qualities[index])))
                 continue
-            chain.box, chain.last_frame, chain.found = box, self._frame_index, chain.found + 1
-            if qualities[index] > chain.best.quality:
-                chain.best = self._crop(frame, box, index, qualities[index])
+            part.looks, part.found = LOOKS_MEMORY * part.looks + (1 - LOOKS_MEMORY) * seen, part.found + 1
+            if qualities[index] > part.best.quality:
+                part.best = self._crop(frame, box, index, qualities[index])
         return closed
 
     def finish(self) -> list[SelectedCrop]:
         """Close the current slice, at the end of the recording; its crops in order of frame and detection."""
         if self._slice is None:
             return []
-        chains = [chain for chain in self._slice.chains if chain.found >= LEAST_FOUND]
-        crops = [chain.best for chain in chains if chain.best.quality >= self._min_quality]
+        crops = [crop for chain in self._slice.chains for crop in chain.crops() if crop.quality >= self._min_quality]
         self._slice = None
         return sorted(crops, key=lambda crop: (crop.frame_index, crop.detection_index))
 

@@ -35,8 +35,8 @@ class ChunkTable:
         self._waiting: list[SelectedCrop] = []
         self._embedded: dict[tuple[int, int], tuple[float, np.ndarray, np.ndarray | None]] = {}
 
-    def add(self, looked: Looked) -> None:
-        """Take in a frame's people, in order of time."""
+    def add(self, looked: Looked) -> np.ndarray:
+        """Take in a frame's people, in order of time; returns their looks, uint8 (N, 72)."""
         frame, boxes, repeats = looked.frame, looked.people.boxes, looked.repeats
         looks = np.empty((len(boxes), LOOKS_SIZE), np.uint8)
         looks[repeats >= 0] = self._key_looks[repeats[repeats >= 0]]
@@ -45,6 +45,7 @@ class ChunkTable:
             self._key_looks = looks
         self._frames.append((frame.time_us, looked.people, looks))
         self._picture_size = (frame.image.shape[1], frame.image.shape[0])
+        return looks
 
     def embed(self, crops: Iterable[SelectedCrop], last: bool = False) -> None:
         """Embed chosen crops in batches, so that pictures of people wait in memory only briefly."""

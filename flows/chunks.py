@@ -38,7 +38,7 @@ from flows.sight import small_people_tiles
 from flows.stages import Stages
 from reid.embedder import Embedder, load_embedder
 
-FORMAT = 7  # raise when a chunk's content would differ for the same inputs
+FORMAT = 8  # raise when a chunk's content would differ for the same inputs
 SLICE_S = 10
 FRESH_S = 5  # divides SLICE_S: chunks are cut where nothing depends on what was before
 CHUNK_S = 900
@@ -221,8 +221,8 @@ def process_chunk(
     for looked in ahead(_looked(reader, Looker(detector, chunk.tiles), stages), LOOKED_AHEAD):
         table.stages.lap(None)
         for one in looked:
-            table.add(one)
-            table.embed(selector.add(one.frame, one.people, candidates=one.repeats < 0))
+            looks = table.add(one)
+            table.embed(selector.add(one.frame, one.people, looks, candidates=one.repeats < 0))
         table.stages.lap("embed")
         if progress:
             progress(chunk.camera, looked[-1].frame.time_us)

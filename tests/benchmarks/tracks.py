@@ -21,6 +21,7 @@ import pandas as pd
 from detection.crops import CropSelector
 from detection.detector import Detections, load_detector
 from detection.floor import CalibrationError, FloorCalibration, foot_points
+from detection.looks import looks_of
 from detection.place import locate
 from detection.tracker import track
 from detection.video import Recording, VideoReader, probe
@@ -74,7 +75,7 @@ def follow(folder: Path, video: Path, detector: str, reid: str | None, fps: floa
         times.append(frame.time_us)
         detections.append(seen)
         if reid:
-            crops += selector.add(frame, seen)
+            crops += selector.add(frame, seen, looks_of(frame.image, seen.boxes))
     crops += selector.finish()
     ids = track(np.array(times, np.int64), detections, fps=fps)
     embeddings = None

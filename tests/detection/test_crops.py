@@ -4,6 +4,7 @@ import numpy as np
 
 from detection.crops import CropSelector, crop_qualities, cut_out
 from detection.detector import Detections
+from detection.looks import looks_of
 from detection.video import Frame
 
 SECOND = 1_000_000
@@ -20,7 +21,7 @@ def people(*boxes: list[float]) -> Detections:
 def select(frames: list[tuple[int, Detections]]) -> list[tuple[int, int, float]]:
     selector, image, crops = CropSelector(4.0), picture(), []
     for time_us, found in frames:
-        crops += selector.add(Frame(time_us, image), found)
+        crops += selector.add(Frame(time_us, image), found, looks_of(image, found.boxes))
     crops += selector.finish()
     return [(crop.frame_index, crop.detection_index, round(crop.quality, 6)) for crop in crops]
 
@@ -51,6 +52,21 @@ def test_a_box_that_flickers_has_no_crop():
         time_us, found = frames[number]
         frames[number] = time_us, people(*found.boxes.tolist(), [300.0, 300, 380, 470])
     assert [(frame, detection) for frame, detection, _ in select(frames)] == [(0, 1), (19, 0)]
+
+
+def test_a_chain_that_passes_to_somebody_who_looks_otherwise_has_a_crop_of_each():
+    selector, crops = CropSelector(4.0), []
+    for number in range(16):
+        image = np.full((480, 640, 3), 128, np.uint8)
+        shirt = (200, 30, 30) if number < 8 else (30, 30, 200)
+        image[100:300, 100:180] = np.array(shirt) - np.random.default_rng(number).integers(0, 30, (200, 80, 1))
+        if number in (3, 12):  # a moment of somebody in front is no third person
+            image[100:300, 100:180] //= 8
+        found = people([100.0, 100, 180, 300])
+        crops += selector.add(Frame(number * SECOND // 5, image), found, looks_of(image, found.boxes))
+    crops += selector.finish()
+    assert len(crops) == 2
+    assert [int(crop.image[100, 40].argmax()) for crop in crops] == [0, 2]
 
 
 def test_hidden_cut_small_and_blurred_people_are_worse():
