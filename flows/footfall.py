@@ -8,10 +8,15 @@ import numpy as np
 import pandas as pd
 
 from detection.zones import INWARD, line_crossings, signed_side
-from flows.places import Entrance, Paths, paths, timestamps
+from flows.places import SECOND_US, Entrance, Paths, paths, timestamps
 
 HYSTERESIS_M = 0.2
 HYSTERESIS_PX = 8.0
+FASTEST_M_S = 3.0
+"""Across a line on the floor; people walk at up to 2 m/s and run in at hardly more. A path that goes faster leaps from
+where one person is to where another is, joined by mistake, and nobody passed the door."""
+PASSING_US = 400_000
+"""How long before and after a crossing its speed is measured: longer than a place is smoothed over."""
 COLUMNS = ("person_id", "role", "entrance", "time", "direction")
 
 
@@ -27,7 +32,8 @@ def entrance_crossings(
 
     A person is on the other side only when they have got `hysteresis_m` (pixels: `hysteresis_px`) beyond the line, so
     that standing on it counts nothing; the time is that of the cut, interpolated (see
-    `detection.zones.line_crossings`). A path is not joined over a hidden span longer than `max_hidden_s`.
+    `detection.zones.line_crossings`). A path is not joined over a hidden span longer than `max_hidden_s`. On the floor,
+    crossings at more than `FASTEST_M_S` count nothing.
 
     Returns:
         Rows of the lake's table `footfall`: person_id, role, entrance, time, direction (in, out), ordered by time. None
@@ -56,6 +62,9 @@ def _crossings(own: Paths, entrance: Entrance, hysteresis: float) -> pd.DataFram
     before = side[row - 1]
     share = before / (before - side[row]) if len(row) else np.zeros(0)
     time_us = own.time_us[row - 1] + np.rint(share * (own.time_us[row] - own.time_us[row - 1])).astype(np.int64)
+    if entrance.plane == "floor":
+        walked = _speed_across(own, side, row, time_us) <= FASTEST_M_S
+        row, inward, time_us = row[walked], inward[walked], time_us[walked]
     return pd.DataFrame(
         {
             "person_id": own.person[row],
@@ -65,6 +74,19 @@ def _crossings(own: Paths, entrance: Entrance, hysteresis: float) -> pd.DataFram
             "direction": pd.Series(np.where(inward, "in", "out"), dtype="str"),
         }
     )
+
+
+def _speed_across(own: Paths, side: np.ndarray, row: np.ndarray, time_us: np.ndarray) -> np.ndarray:
+    """Metres a second (C,) at which the paths with these rows go from one side of a line to the other at these times."""
+    bounds = own.stay_bounds
+    stay = np.searchsorted(bounds, row, side="right") - 1
+    speed = np.zeros(len(row))
+    for number, (start, end) in enumerate(zip(bounds[stay].tolist(), bounds[stay + 1].tolist(), strict=True)):
+        times = own.time_us[start:end]
+        span = np.clip(time_us[number] + np.array([-PASSING_US, PASSING_US]), times[0], times[-1])
+        places = np.interp(span, times, side[start:end])
+        speed[number] = abs(places[1] - places[0]) / (span[1] - span[0]) * SECOND_US
+    return speed
 
 
 def _stays_on_both_sides(own: Paths, side: np.ndarray) -> list[tuple[int, int]]:

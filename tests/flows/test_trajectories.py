@@ -164,6 +164,16 @@ def test_footfall_raw_and_deduplicated() -> None:
     assert people_in(raw, role=None)["person_id"].tolist() == [1, 3, 4]
 
 
+@pytest.mark.parametrize("speed_m_s, count", [(2.8, 1), (6.0, 0)])
+def test_who_runs_in_is_counted_and_a_leap_from_one_person_to_another_is_not(speed_m_s: float, count: int) -> None:
+    times = np.arange(0, 6, 0.2)
+    ys = np.interp(times, [2, 2 + 4 / speed_m_s], [-2, 2])
+    found = entrance_crossings(person_walks(ys, times), [GATE])
+    assert found is not None and found["direction"].tolist() == ["in"] * count
+    mirrored = entrance_crossings(person_walks(-ys, times), [GATE])
+    assert mirrored is not None and mirrored["direction"].tolist() == ["out"] * count
+
+
 def test_no_crossing_is_made_up_over_a_long_hidden_span() -> None:
     found = entrance_crossings(person_walks([-1, 1], [0, 100]), [GATE], max_hidden_s=20)
     assert found is not None and len(found) == 0
