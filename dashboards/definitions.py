@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 FOOTFALL = (
-    "**Footfall**: crossings of an entrance line, inward. One person who comes in twice counts twice; "
+    "**Footfall**: crossings of an entrance line, inward, at up to 3 m/s. One person who comes in twice counts twice; "
     "*visitors* counts that person once."
 )
 VISITORS = "**Visitors**: different people who crossed an entrance inward at least once on the day."

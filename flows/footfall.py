@@ -77,7 +77,7 @@ def _crossings(own: Paths, entrance: Entrance, hysteresis: float) -> pd.DataFram
 
 
 def _speed_across(own: Paths, side: np.ndarray, row: np.ndarray, time_us: np.ndarray) -> np.ndarray:
-    """Metres a second (C,) at which the paths with these rows go from one side of a line to the other at these times."""
+    """Metres a second (C,) at which the paths with these rows go across a line at these times."""
     bounds = own.stay_bounds
     stay = np.searchsorted(bounds, row, side="right") - 1
     speed = np.zeros(len(row))
