@@ -142,7 +142,7 @@ MADE_BY: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "Quality": (
         (COVERAGE, "flows.observation.observed_share"),
-        (CONFIDENCE, "reid.identities.link_confidence"),
+        (CONFIDENCE, "reid.links.link_confidence"),
         (CHECKS, "flows.day_checks.day_checks"),
         (ANOMALY, "flows.unusual.unusual_days"),
         (AUDIT, "flows.audit.questions"),

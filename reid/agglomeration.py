@@ -82,10 +82,12 @@ class Grouping:
         edges: Edges,
         looks: Appearance,
         lifetimes: Lifetimes | None = None,
+        group: np.ndarray | None = None,
     ) -> None:
         """embedding: (T, D) unit rows, 0 where there is none; weight: (T,), quality, 0 there; share: (T,), influence of
         each node on its group; well_seen: bool (T,), has a good picture; edges: each pair once, evidence times both
-        shares; lifetimes: what is known of births and deaths, used once nothing else joins any more."""
+        shares; lifetimes: what is known of births and deaths, used once nothing else joins any more; group: (T,), to
+        begin with, each named after one of its nodes; None: each node by itself."""
         self.count = len(weight)
         self.group = np.arange(self.count)
         self.size = share.copy()
@@ -95,6 +97,8 @@ class Grouping:
         self.well_seen = well_seen.copy()
         self.edges, self.looks = edges, looks
         self.lifetimes, self.closed_world = lifetimes, False
+        if group is not None and (group != self.group).any():
+            self._gather(group)
 
     def score(self, edges: Edges) -> np.ndarray:
         """Log odds (K,) float32 that two groups are one person."""
@@ -141,6 +145,19 @@ class Grouping:
                     break
                 score = self._merge(first, second, score)
         return self.group
+
+    def _gather(self, group: np.ndarray) -> None:
+        """Put every node into its group."""
+        moved = np.flatnonzero(group != self.group)
+        for values in (self.size, self.embedded, self.sums, self.qualities):
+            np.add.at(values, group[moved], values[moved])
+        np.logical_or.at(self.well_seen, group[moved], self.well_seen[moved])
+        self.group = np.array(group, np.int64)
+        if self.lifetimes is not None:
+            self.lifetimes = self.lifetimes.of_groups(group)
+        low, high = group[self.edges.first].astype(np.int32), group[self.edges.second].astype(np.int32)
+        low, high = np.minimum(low, high), np.maximum(low, high)
+        self.edges = merged_edges(self.count, self.edges, low != high, low, high)
 
     def _mutual(self, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pairs of groups that are each other's best partner and better off as one."""

@@ -4,7 +4,8 @@ Each pair of tracklets has a log-likelihood ratio: how they look (cosine of thei
 weights: threshold and slope), how tall they are, where they were at the same instants, and whether a walk leads from
 one's end to the other's start. Two tracklets of one camera at one time are two people (reid/conflicts.py). Groups are
 joined by average linkage on these (reid/agglomeration.py) for as long as joining is more likely than not; then those
-who would have appeared or vanished in the middle of the store are joined with a bonus (reid/lifetimes.py).
+who would have appeared or vanished in the middle of the store are joined with a bonus (reid/lifetimes.py). In the end
+groups that only a few misplaced tracklets keep apart are put together without those (reid/reunion.py).
 
 A person who leaves and comes back on the same day stays one person, as far as looks tell. A person needs to be seen for
 `least_seen_s` seconds in all, longer where badly; what is seen for less and joins nobody gets person_id -1.
@@ -15,15 +16,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit
 
-from reid.agglomeration import EDGES_AT_ONCE, FIELDS, Edges, Grouping, mean_evidence
+from reid.agglomeration import EDGES_AT_ONCE, Edges, Grouping
 from reid.appearance import Appearance, fitted
 from reid.conflicts import Overlaps, overlaps
 from reid.floor_agreement import Density, FloorModel, at_once, in_sequence, in_slots
 from reid.heights import Heights
 from reid.lifetimes import RETURN_ODDS, lifetimes_of
-from reid.neighbours import distinct, look_alike_pairs, products
+from reid.links import link_confidence, links_of
+from reid.neighbours import look_alike_pairs, products
+from reid.reunion import Contradictions, reunited
 from reid.tracklets import SECOND_US, Identities, Samples, Tracklets
 
 __all__ = ["Identities", "Samples", "Tracklets", "link"]
@@ -35,6 +37,7 @@ STAY_S = 900.0
 SURE = 6.0
 """Log-likelihood ratio of places from which a pair counts as known to be one person, or two."""
 MOST_PAIRS = 500_000
+MOST_REUNIONS = 3
 LEAST_INFLUENCE, HALF_INFLUENCE = 0.05, 0.1
 GOOD_QUALITY, GOOD_SHARE = 0.35, 0.7
 """Mean quality of a tracklet's crops from which on they show who it is; where no camera gets so near to people, this
@@ -82,9 +85,21 @@ def link(
     del places, alike  # a large day's fill memory
     lifetimes = None if doors is None else lifetimes_of(tracklets, samples, doors)
     good = well_seen(tracklets, weight)
-    group = Grouping(embedding, weight, share, good, edges, looks, lifetimes).join()
     unlike = typical_evidence(embedding, weight, looks)
-    confidence = link_confidence(group, weight, edges, unlike, looks.absent)
+    against = Contradictions(together, together.odds_against(share), share, lifetimes)
+    group, links = np.arange(len(tracklets)), None
+    for _ in range(1 + MOST_REUNIONS):
+        grouping = Grouping(embedding, weight, share, good, edges, looks, lifetimes, group)
+        joined = grouping.join()
+        if links is not None and len(np.unique(joined)) >= len(np.unique(links.group)):
+            break
+        links = links_of(joined, weight, share, edges, unlike, looks.absent)
+        again = reunited(grouping, links, against)
+        if again is None:
+            break
+        group = again
+    assert links is not None
+    group, confidence = links.group, link_confidence(links)
     seen_s = well_seen_seconds(tracklets, weight)
     person = number_people(group, tracklets, seen_s, least_seen_s)
     person[together.parted(group, share)] = -1
@@ -245,49 +260,6 @@ def fit_looks(prior: Appearance, embedding: np.ndarray, weight: np.ndarray, plac
         sure = sure[np.linspace(0, len(sure) - 1, MOST_PAIRS).astype(int)]
     same = ~two[sure] & (places.ratio[sure] > 0)
     return fitted(prior, *similarity_of(places.first[sure], places.second[sure], embedding, weight), same)
-
-
-def link_confidence(group: np.ndarray, weight: np.ndarray, edges: Edges, unlike: float, absent: float) -> np.ndarray:
-    """Probability (T,) that each tracklet is rightly in its group: its log odds with the rest of the group, less those
-    of the best other group it could be in; alone: that no other group fits."""
-    count = len(group)
-    alone = np.bincount(group, minlength=count)[group] == 1
-    own_share = influence(weight)
-    embedded = own_share * (weight > 0)
-    size = np.bincount(group, weights=own_share, minlength=count)
-    known = np.bincount(group, weights=embedded, minlength=count)
-    node, other, sums = _towards_groups(group, edges)
-    own = group[node] == other
-    pairs = (size[other] - own * own_share[node]) * own_share[node]
-    comparable = (known[other] - own * embedded[node]) * embedded[node]
-    score = mean_evidence(Edges(node, other, *sums), np.maximum(pairs, 1e-9), comparable, unlike, absent)
-    score -= sums[4]
-    inside, outside = np.full(count, -np.inf), np.full(count, -np.inf)
-    np.maximum.at(inside, node[own], score[own])
-    np.maximum.at(outside, node[~own], score[~own])
-    inside = np.where(np.isfinite(inside), inside, 0.0)
-    return expit(np.where(alone, -outside, inside - np.maximum(outside, 0.0)))
-
-
-def _towards_groups(group: np.ndarray, edges: Edges) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
-    """Edges summed by tracklet and group: only of the tracklet's own group and of groups that something speaks for."""
-    count = len(group)
-
-    def towards(rows: slice | np.ndarray) -> list[np.ndarray]:
-        first, second = edges.first[rows], edges.second[rows]
-        return [one.astype(np.int64) * count + group[other] for one, other in ((first, second), (second, first))]
-
-    telling = np.flatnonzero((edges.evidence > 0) | (group[edges.first] == group[edges.second]))
-    wanted = distinct(np.concatenate(towards(telling)))
-    sums = [np.zeros(len(wanted)) for _ in FIELDS[2:]]
-    for start in range(0, len(edges.first) if len(wanted) else 0, EDGES_AT_ONCE):
-        rows = slice(start, start + EDGES_AT_ONCE)
-        for key in towards(rows):
-            place = np.minimum(np.searchsorted(wanted, key), len(wanted) - 1)
-            chosen = np.flatnonzero(wanted[place] == key)
-            for total, name in zip(sums, FIELDS[2:], strict=True):
-                np.add.at(total, place[chosen], getattr(edges, name)[rows][chosen])
-    return wanted // count, wanted % count, sums
 
 
 def number_people(group: np.ndarray, tracklets: Tracklets, seen_s: np.ndarray, least_seen_s: float) -> np.ndarray:

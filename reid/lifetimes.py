@@ -74,6 +74,22 @@ class Lifetimes:
         death = np.where(self.end_us[first] <= self.end_us[second], self.death[first], self.death[second])
         return birth + death
 
+    def taken(self, rows: np.ndarray) -> Lifetimes:
+        """Those of some groups, rows (K,)."""
+        fields = (self.start_us, self.end_us, self.birth, self.death, self.in_us, self.out_us)
+        return Lifetimes(*(values[rows] for values in fields))
+
+    def of_groups(self, group: np.ndarray) -> Lifetimes:
+        """After each was joined to the one that `group`, (T,), names; at those names."""
+        born, died = np.lexsort((self.start_us, group)), np.lexsort((-self.end_us, group))
+        born, died = (order[np.diff(group[order], prepend=-1) > 0] for order in (born, died))
+        result = self.taken(np.arange(len(group)))
+        result.start_us[group[born]], result.birth[group[born]] = self.start_us[born], self.birth[born]
+        result.end_us[group[died]], result.death[group[died]] = self.end_us[died], self.death[died]
+        np.minimum.at(result.in_us, group, self.in_us)
+        np.maximum.at(result.out_us, group, self.out_us)
+        return result
+
     def merged(self, kept: np.ndarray, gone: np.ndarray) -> Lifetimes:
         """After each group of `gone` was joined to that of `kept`."""
         start, end, birth, death = (a.copy() for a in (self.start_us, self.end_us, self.birth, self.death))
