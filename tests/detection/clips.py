@@ -53,6 +53,8 @@ def write_clip(
         stream.codec_context.gop_size = 10
         if codec == "libvpx":
             stream.options = {"deadline": "realtime", "cpu-used": "8"}
+        if codec == "mpeg4":
+            stream.bit_rate = 8_000_000  # at the usual one people leave trails, which have colours of their own
         if codec == "libx264":
             stream.codec_context.max_b_frames = b_frames
         for number, stamp in enumerate(stamps):
