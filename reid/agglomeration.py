@@ -149,15 +149,23 @@ class Grouping:
     def _gather(self, group: np.ndarray) -> None:
         """Put every node into its group."""
         moved = np.flatnonzero(group != self.group)
-        for values in (self.size, self.embedded, self.sums, self.qualities):
-            np.add.at(values, group[moved], values[moved])
-        np.logical_or.at(self.well_seen, group[moved], self.well_seen[moved])
+        self._add_up(group[moved], moved)
         self.group = np.array(group, np.int64)
         if self.lifetimes is not None:
             self.lifetimes = self.lifetimes.of_groups(group)
-        low, high = group[self.edges.first].astype(np.int32), group[self.edges.second].astype(np.int32)
-        low, high = np.minimum(low, high), np.maximum(low, high)
+        low, high = self._ends(group.astype(np.int32))
         self.edges = merged_edges(self.count, self.edges, low != high, low, high)
+
+    def _add_up(self, kept: np.ndarray, gone: np.ndarray) -> None:
+        """Sums of each of `gone` to those of its `kept`."""
+        for values in (self.size, self.embedded, self.sums, self.qualities):
+            np.add.at(values, kept, values[gone])
+        np.logical_or.at(self.well_seen, kept, self.well_seen[gone])
+
+    def _ends(self, names: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and higher (K,) of the edges' two nodes, by new names (T,)."""
+        first, second = names[self.edges.first], names[self.edges.second]
+        return np.minimum(first, second), np.maximum(first, second)
 
     def _mutual(self, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pairs of groups that are each other's best partner and better off as one."""
@@ -177,15 +185,10 @@ class Grouping:
         names: np.ndarray = np.arange(self.count, dtype=np.int32)
         names[gone] = kept
         self.group = names[self.group]
-        self.size[kept] += self.size[gone]
-        self.embedded[kept] += self.embedded[gone]
-        self.sums[kept] += self.sums[gone]
-        self.qualities[kept] += self.qualities[gone]
-        self.well_seen[kept] |= self.well_seen[gone]
+        self._add_up(kept, gone)
         if self.lifetimes is not None:
             self.lifetimes = self.lifetimes.merged(kept, gone)
-        low, high = names[self.edges.first], names[self.edges.second]
-        low, high = np.minimum(low, high), np.maximum(low, high)
+        low, high = self._ends(names)
         changed = np.zeros(self.count, bool)
         changed[kept] = True
         moved = changed[low] | changed[high]

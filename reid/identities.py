@@ -23,7 +23,7 @@ from reid.conflicts import Overlaps, overlaps
 from reid.floor_agreement import Density, FloorModel, at_once, in_sequence, in_slots
 from reid.heights import Heights
 from reid.lifetimes import RETURN_ODDS, lifetimes_of
-from reid.links import link_confidence, links_of
+from reid.links import Links, link_confidence, links_of
 from reid.neighbours import look_alike_pairs, products
 from reid.reunion import Contradictions, reunited
 from reid.tracklets import SECOND_US, Identities, Samples, Tracklets
@@ -86,19 +86,21 @@ def link(
     lifetimes = None if doors is None else lifetimes_of(tracklets, samples, doors)
     good = well_seen(tracklets, weight)
     unlike = typical_evidence(embedding, weight, looks)
-    against = Contradictions(together, together.odds_against(share), share, lifetimes)
-    group, links = np.arange(len(tracklets)), None
-    for _ in range(1 + MOST_REUNIONS):
+
+    def joined(group: np.ndarray | None = None) -> tuple[Grouping, Links]:
         grouping = Grouping(embedding, weight, share, good, edges, looks, lifetimes, group)
-        joined = grouping.join()
-        if links is not None and len(np.unique(joined)) >= len(np.unique(links.group)):
+        return grouping, links_of(grouping.join(), weight, share, edges, unlike, looks.absent)
+
+    against = Contradictions(together, share, lifetimes)
+    grouping, links = joined()
+    for _ in range(MOST_REUNIONS):
+        mended = reunited(grouping, links, against)
+        if mended is None:
             break
-        links = links_of(joined, weight, share, edges, unlike, looks.absent)
-        again = reunited(grouping, links, against)
-        if again is None:
+        grouping, again = joined(mended)
+        if len(np.unique(again.group)) >= len(np.unique(links.group)):
             break
-        group = again
-    assert links is not None
+        links = again
     group, confidence = links.group, link_confidence(links)
     seen_s = well_seen_seconds(tracklets, weight)
     person = number_people(group, tracklets, seen_s, least_seen_s)

@@ -23,14 +23,14 @@ class Links:
     odds: np.ndarray
     conflict: np.ndarray
 
-    def mean_odds(self, node: int, groups: tuple[int, ...]) -> float:
-        """Of a tracklet with groups, on the mean; 0 with one that nothing speaks for."""
+    def fit(self, node: int, groups: tuple[int, ...]) -> float:
+        """Mean log odds of a tracklet with groups, 0 with one that nothing speaks for; at least 0."""
         start, end = np.searchsorted(self.node, [node, node + 1])
         places = start + np.searchsorted(self.other[start:end], groups)
         linked = [
             place for place, group in zip(places, groups, strict=True) if place < end and self.other[place] == group
         ]
-        return float(self.odds[linked].sum()) / len(groups)
+        return max(float(self.odds[linked].sum()) / len(groups), 0.0)
 
 
 def link_confidence(links: Links) -> np.ndarray:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 
 import numpy as np
 
@@ -27,14 +28,17 @@ MOST_OUT, MOST_SHARE_OUT = 3, 0.25
 
 @dataclass(frozen=True)
 class Contradictions:
-    """What speaks against one person whatever the rest of their groups shows. overlaps: pairs in one camera at once,
-    with their log odds against (K,); share: (T,), influence of the tracklets; lifetimes: of each tracklet, None where
-    doors are not known."""
+    """What speaks against one person whatever the rest of their groups shows. overlaps: pairs in one camera at once;
+    share: (T,), influence of the tracklets; lifetimes: of each tracklet, None where doors are not known."""
 
     overlaps: Overlaps
-    odds_against: np.ndarray
     share: np.ndarray
     lifetimes: Lifetimes | None
+
+    @cached_property
+    def odds_against(self) -> np.ndarray:
+        """Log odds (K,) against one person, of the overlaps."""
+        return self.overlaps.odds_against(self.share)
 
     def passage(self, members: list[np.ndarray]) -> float:
         """Log odds against two groups, by their members' rows, because of who was seen in the doors."""
@@ -74,11 +78,12 @@ def reunited(grouping: Grouping, links: Links, against: Contradictions) -> np.nd
     ):
         if first in mended or second in mended:
             continue
-        members = [rows_of(first), rows_of(second)]
-        fit = {int(row): links.mean_odds(int(row), (first, second)) for own in members for row in own}
         # Members of a group are alike, so their number counts by less than itself.
         sure = mean * float(min(grouping.size[first], grouping.size[second])) ** 0.5
-        taken = _to_take_out(members, overlapping(first, second), fit, sure, against)
+        members = [rows_of(first), rows_of(second)]
+        taken = _to_take_out(
+            members, overlapping(first, second), partial(links.fit, groups=(first, second)), sure, against
+        )
         if taken is not None:
             mended |= {first, second}
             into[second] = first
@@ -87,12 +92,12 @@ def reunited(grouping: Grouping, links: Links, against: Contradictions) -> np.nd
 
 
 def _to_take_out(
-    members: list[np.ndarray], pairs: np.ndarray, fit: dict[int, float], sure: float, against: Contradictions
+    members: list[np.ndarray], pairs: np.ndarray, fit: Callable[[int], float], sure: float, against: Contradictions
 ) -> list[int] | None:
     """Which members to take out so that two groups are more likely one person than not; None: they are two.
 
-    pairs: rows of the overlaps between the two; fit: log odds of each member with both; sure: of the groups. Taken are
-    those by whom most that contradicts goes, and who fit least.
+    pairs: rows of the overlaps between the two; fit: log odds of a member with both, at least 0; sure: of the groups.
+    Taken are those by whom most that contradicts goes, and who fit least.
     """
     enough = [(1 - MOST_SHARE_OUT) * against.share[own].sum() for own in members]
     first, second = against.overlaps.first[pairs], against.overlaps.second[pairs]
@@ -101,14 +106,14 @@ def _to_take_out(
     left = np.ones(len(pairs), bool)
     while True:
         passage = against.passage(members)
-        if sure > odds_against[left].sum() + passage + sum(max(fit[row], 0.0) for row in out):
+        if sure > odds_against[left].sum() + passage + sum(map(fit, out)):
             return out
         relief = {}
         for row in {*first[left].tolist(), *second[left].tolist(), *(against.at_passages(members) if passage else ())}:
             relief[row] = float(odds_against[left & ((first == row) | (second == row))].sum())
             if passage:
                 relief[row] += passage - against.passage([own[own != row] for own in members])
-        gain = {row: odds - max(fit[row], 0.0) for row, odds in relief.items()}
+        gain = {row: odds - fit(row) for row, odds in relief.items()}
         worst = max(sorted(gain), key=gain.__getitem__, default=-1)
         if worst < 0 or gain[worst] <= 0 or len(out) == MOST_OUT:
             return None

@@ -19,18 +19,18 @@ GROUPS = np.array([0, 0, 0, 0, 4, 4, 4, 4, 0])
 def mend(overlapping: list[tuple[int, int]], evidence: float = 3.0, lives: Lifetimes | None = None):
     first, second = np.triu_indices(COUNT, 1)
     of_other = second == COUNT - 1
-    odds = np.array([20.0] * len(overlapping))
-    together = Overlaps(*np.array(overlapping, int).reshape(-1, 2).T, np.full(len(overlapping), 9.0))
+    share = np.ones(COUNT)
+    together = Overlaps(*np.array(overlapping, int).reshape(-1, 2).T, np.full(len(overlapping), 6.0))
     conflict = np.zeros(len(first))
-    for one, other in overlapping:
-        conflict[(first == one) & (second == other)] = 20.0
+    for (one, other), odds in zip(overlapping, together.odds_against(share), strict=True):
+        conflict[(first == one) & (second == other)] = odds
     ones, ratio = np.ones(len(first)), np.where(of_other, np.where(first < 4, 0.5, -1.0), evidence)
     edges = Edges(first, second, ratio, ones, ones, 0.5 * ones, conflict)
-    share, embedding = np.ones(COUNT), np.tile(np.eye(1, 4), (COUNT, 1))
+    embedding = np.tile(np.eye(1, 4), (COUNT, 1))
     grouping = Grouping(embedding, share, share, share > 0, edges, LOOKS, lives, GROUPS)
     grouping.closed_world = True
     links = links_of(GROUPS, share, share, edges, -1.0, LOOKS.absent)
-    return reunited(grouping, links, Contradictions(together, odds, share, lives))
+    return reunited(grouping, links, Contradictions(together, share, lives))
 
 
 def test_two_groups_that_one_misplaced_tracklet_keeps_apart_are_joined_without_it() -> None:
