@@ -60,7 +60,12 @@ class ContextGate(nn.Module):
         self.norm = nn.GroupNorm(_GROUPS, channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * torch.sigmoid(self.norm(x.mean(dim=(2, 3), keepdim=True)))
+        # By hand: OpenVINO's group norm is made for maps, and takes a seventh of the whole network's time on means.
+        means = x.mean(dim=(2, 3)).unflatten(1, (_GROUPS, -1))
+        centred = means - means.mean(dim=2, keepdim=True)
+        normal = centred / (centred.square().mean(dim=2, keepdim=True) + self.norm.eps).sqrt()
+        gate = torch.sigmoid(normal.flatten(1) * self.norm.weight + self.norm.bias)
+        return x * gate[:, :, None, None]
 
 
 class OmniScaleBlock(nn.Module):

@@ -111,4 +111,4 @@ def _bound(function: Callable[[NDArray[np.uint8]], object], batch: NDArray[np.ui
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure_throughput(default=""), indent=1))
+    print(json.dumps(measure_throughput(), indent=1))
