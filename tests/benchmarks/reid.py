@@ -12,7 +12,9 @@ other cameras), rendered_look_alikes (gallery of the same group), rendered_child
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -120,13 +122,14 @@ def main() -> None:
     arguments = parser.parse_args()
     if not SHARED.is_dir():
         parser.error(f"needs the development data in {SHARED}")
-    result = benchmark(
-        arguments.weights,
-        arguments.sets,
-        others=arguments.others,
-        throughput=arguments.throughput,
-        threads=arguments.threads,
-    )
+    with contextlib.redirect_stdout(sys.stderr):  # NNCF's progress, and licences, are no JSON
+        result = benchmark(
+            arguments.weights,
+            arguments.sets,
+            others=arguments.others,
+            throughput=arguments.throughput,
+            threads=arguments.threads,
+        )
     print(json.dumps(result, indent=None if arguments.json else 1))
 
 

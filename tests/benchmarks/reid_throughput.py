@@ -6,7 +6,9 @@ alone: ``python -m tests.benchmarks.reid_throughput``. Part of ``python -m tests
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sys
 import time
 from collections.abc import Callable, Mapping
 
@@ -111,4 +113,6 @@ def _bound(function: Callable[[NDArray[np.uint8]], object], batch: NDArray[np.ui
 
 
 if __name__ == "__main__":
-    print(json.dumps(measure_throughput(), indent=1))
+    with contextlib.redirect_stdout(sys.stderr):  # NNCF's progress is no JSON
+        rates = measure_throughput()
+    print(json.dumps(rates, indent=1))
