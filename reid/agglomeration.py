@@ -47,27 +47,29 @@ class Edges:
     similarity: np.ndarray
     conflict: np.ndarray
 
-    def kept(self, rows: np.ndarray, more: Edges) -> Edges:
-        """These rows, and more edges after them."""
-        return Edges(*(np.concatenate([getattr(self, name)[rows], getattr(more, name)]) for name in FIELDS))
+    def part(self, rows: slice) -> Edges:
+        """Some of them, without a copy."""
+        return Edges(*(getattr(self, name)[rows] for name in FIELDS))
 
 
-def merged_edges(count: int, edges: Edges, chosen: np.ndarray, low: np.ndarray, high: np.ndarray) -> Edges:
-    """One edge a pair of groups low < high (K,) of the edges chosen, bool (K,): sums added. `count`: number of nodes.
-    Works on a range of groups at a time, so that a large day's edges fit in memory."""
+def added_up(
+    count: int, edges: Edges, chosen: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> dict[str, list[np.ndarray]]:
+    """One edge a pair of groups low < high (K,) of the edges chosen, bool (K,): sums added. Each field in parts, by ranges
+    of groups, so that a large day's edges fit in memory. `count`: number of nodes."""
     step = max(1, int(count * EDGES_AT_ONCE / max(int(np.count_nonzero(chosen)), 1)))
-    parts = []
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in FIELDS}
     for start in range(0, count, step):
         rows = np.flatnonzero(chosen & (low >= start) & (low < start + step))
         key, inverse = np.unique(low[rows].astype(np.int64) * count + high[rows], return_inverse=True)
+        parts["first"].append((key // count).astype(np.int32))
+        parts["second"].append((key % count).astype(np.int32))
         with np.errstate(over="ignore"):  # conflicts beyond float16 become infinite, which is what they come to
-            sums = {
-                name: np.bincount(inverse, weights=values[rows], minlength=len(key)).astype(values.dtype)
-                for name, values in ((name, getattr(edges, name)) for name in FIELDS[2:])
-            }
-        first, second = (key // count).astype(np.int32), (key % count).astype(np.int32)
-        parts.append(Edges(first, second, **sums))
-    return Edges(*(np.concatenate([getattr(part, name) for part in parts]) for name in FIELDS))
+            for name in FIELDS[2:]:
+                values = getattr(edges, name)
+                sums = np.bincount(inverse, weights=values[rows], minlength=len(key))
+                parts[name].append(sums.astype(values.dtype))
+    return parts
 
 
 class Grouping:
@@ -105,7 +107,7 @@ class Grouping:
         score = np.empty(len(edges.first), np.float32)
         for start in range(0, len(score), EDGES_AT_ONCE):
             rows = slice(start, start + EDGES_AT_ONCE)
-            score[rows] = self._score(Edges(*(getattr(edges, name)[rows] for name in FIELDS)))
+            score[rows] = self._score(edges.part(rows))
         return score
 
     def _score(self, edges: Edges) -> np.ndarray:
@@ -153,8 +155,7 @@ class Grouping:
         self.group = np.array(group, np.int64)
         if self.lifetimes is not None:
             self.lifetimes = self.lifetimes.of_groups(group)
-        low, high = self._ends(group.astype(np.int32))
-        self.edges = merged_edges(self.count, self.edges, low != high, low, high)
+        self._rename(group.astype(np.int32), np.ones(self.count, bool))
 
     def _add_up(self, kept: np.ndarray, gone: np.ndarray) -> None:
         """Sums of each of `gone` to those of its `kept`."""
@@ -162,10 +163,18 @@ class Grouping:
             np.add.at(values, kept, values[gone])
         np.logical_or.at(self.well_seen, kept, self.well_seen[gone])
 
-    def _ends(self, names: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and higher (K,) of the edges' two nodes, by new names (T,)."""
+    def _rename(self, names: np.ndarray, changed: np.ndarray) -> np.ndarray:
+        """Edges by the groups' new names (T,): first those of groups that are not `changed`, bool (T,), as they were,
+        then one a pair of groups, sums added. Returns which of the edges, bool (K,), are the first."""
         first, second = names[self.edges.first], names[self.edges.second]
-        return np.minimum(first, second), np.maximum(first, second)
+        low, high = np.minimum(first, second), np.maximum(first, second)
+        del first, second  # here and below: of a large day these would fill memory
+        moved = changed[low] | changed[high]
+        parts = added_up(self.count, self.edges, moved & (low != high), low, high)
+        still = ~moved
+        del low, high, moved
+        self.edges = Edges(*(np.concatenate([getattr(self.edges, name)[still], *parts.pop(name)]) for name in FIELDS))
+        return still
 
     def _mutual(self, score: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Pairs of groups that are each other's best partner and better off as one."""
@@ -188,15 +197,11 @@ class Grouping:
         self._add_up(kept, gone)
         if self.lifetimes is not None:
             self.lifetimes = self.lifetimes.merged(kept, gone)
-        low, high = self._ends(names)
         changed = np.zeros(self.count, bool)
         changed[kept] = True
-        moved = changed[low] | changed[high]
-        new = merged_edges(self.count, self.edges, moved & (low != high), low, high)
-        still = ~moved  # not their numbers: of a large day these would be the most memory of all
-        del low, high, moved
-        self.edges = self.edges.kept(still, new)
-        return np.concatenate([score[still], self.score(new)])
+        still = self._rename(names, changed)
+        new = slice(int(np.count_nonzero(still)), None)
+        return np.concatenate([score[still], self.score(self.edges.part(new))])
 
 
 def mean_evidence(
