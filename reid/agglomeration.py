@@ -55,8 +55,8 @@ class Edges:
 def added_up(
     count: int, edges: Edges, chosen: np.ndarray, low: np.ndarray, high: np.ndarray
 ) -> dict[str, list[np.ndarray]]:
-    """One edge a pair of groups low < high (K,) of the edges chosen, bool (K,): sums added. Each field in parts, by ranges
-    of groups, so that a large day's edges fit in memory. `count`: number of nodes."""
+    """One edge a pair of groups low < high (K,) of the edges chosen, bool (K,): sums added. Each field in parts, by
+    ranges of groups, so that a large day's edges fit in memory. `count`: number of nodes."""
     step = max(1, int(count * EDGES_AT_ONCE / max(int(np.count_nonzero(chosen)), 1)))
     parts: dict[str, list[np.ndarray]] = {name: [] for name in FIELDS}
     for start in range(0, count, step):
