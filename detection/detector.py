@@ -65,6 +65,7 @@ def load_detector(
     confidence: float = 0.25,
     image_size: int = 640,
     threads: int | None = None,
+    device: str = "cpu",
     weights_folder: str | Path | None = None,
 ) -> Detector:
     """Load a detector by name or path.
@@ -74,17 +75,18 @@ def load_detector(
         confidence: boxes below this score are dropped (0.1 leaves ByteTrack its low-score detections).
         image_size: longer side of the network's input, pixels; a model exported with a fixed size keeps that size.
         threads: threads for inference; None: the runtime's own choice.
+        device: `cpu`, or `cuda`: .onnx on TensorRT or CUDA. A .pt model runs where torch finds a GPU either way.
         weights_folder: where names are looked up; None: the weights that ship with the package.
 
     Raises:
         DetectorNotFound: no such model here, and it can't be fetched.
-        DetectorError: not a model that finds people.
+        DetectorError: not a model that finds people, or one that can't run on the device.
     """
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must lie between 0 and 1, not {confidence}")
     folder = Path(weights_folder) if weights_folder is not None else SHIPPED_WEIGHTS
     family, _, name = model.rpartition(":") if model.startswith("yolox:") else ("", "", model)
-    path = find_model(name, folder)
+    path = find_model(name, folder, onnx=device == "cuda")
     if path is None and name.endswith(".pt"):
         from detection.ultralytics_detector import fetch
 
@@ -96,23 +98,30 @@ def load_detector(
         )
     if path.is_dir() or path.suffix == ".onnx":
         from detection.exported_detector import ExportedDetector
+        from detection.runtimes import NoGpu
         from detection.yolox_detector import YoloxDetector, is_yolox
 
-        if path.suffix == ".onnx" and (family == "yolox" or is_yolox(path)):
-            return YoloxDetector(path, confidence=confidence, threads=threads)
-        return ExportedDetector(path, confidence=confidence, image_size=image_size, threads=threads)
+        if path.is_dir() and device == "cuda":
+            raise DetectorError(f"{path.name} is OpenVINO's and runs on a CPU: on a GPU use an .onnx or a .pt model")
+        try:
+            if path.suffix == ".onnx" and (family == "yolox" or is_yolox(path)):
+                return YoloxDetector(path, confidence=confidence, threads=threads, device=device)
+            return ExportedDetector(path, confidence=confidence, image_size=image_size, threads=threads, device=device)
+        except NoGpu as error:
+            raise DetectorError(f"{path.name} can't run on device cuda: {error}") from error
     from detection.ultralytics_detector import UltralyticsDetector
 
     return UltralyticsDetector(path, confidence=confidence, image_size=image_size, threads=threads)
 
 
-def find_model(name: str, folder: Path) -> Path | None:
-    """The file or OpenVINO folder that a name or path means, or None."""
+def find_model(name: str, folder: Path, *, onnx: bool = False) -> Path | None:
+    """The file or OpenVINO folder that a name or path means, or None. `onnx`: rather a file than a folder."""
     path = Path(name).expanduser()
     if path.suffix == ".xml" and path.is_file():
         return path.parent
     candidates = [path] if path.is_file() or any(path.glob("*.xml")) else []
-    candidates += [folder / f"{name}_openvino_model", folder / f"{name}.onnx", folder / name]
+    named = [folder / f"{name}_openvino_model", folder / f"{name}.onnx", folder / name]
+    candidates += sorted(named, key=lambda path: path.suffix != ".onnx") if onnx else named
     return next((found for found in candidates if found.is_file() or any(found.glob("*.xml"))), None)
 
 

@@ -15,6 +15,7 @@ from detection.boxes import Letterbox, centre_to_corners, fitting_size, letterbo
 from detection.detector import Detections, DetectorError, model_name, model_sha256, person_classes
 from detection.runtimes import OnnxRuntime, OpenVinoRuntime
 
+GPU_BATCH = 8
 SUPPRESSION_IOU = 0.5  # ultralytics' 0.7 leaves more second boxes on one person than it saves people who stand close
 
 
@@ -26,15 +27,18 @@ class ExportedDetector:
         confidence: boxes below this score are dropped.
         image_size: longer side of the input, where the model leaves it open.
         threads: threads for inference; None: all cores, each with a picture of its own.
+        device: `cpu`, or `cuda` for an .onnx file.
 
     Raises:
         DetectorError: not an ultralytics detection model, or none of its classes is a person.
     """
 
-    def __init__(self, path: Path, *, confidence: float, image_size: int = 640, threads: int | None = None) -> None:
+    def __init__(
+        self, path: Path, *, confidence: float, image_size: int = 640, threads: int | None = None, device: str = "cpu"
+    ) -> None:
         self.name = model_name(path)
         self.sha256 = model_sha256(path)
-        self._runtime = OpenVinoRuntime(path, threads) if path.is_dir() else OnnxRuntime(path, threads)
+        self._runtime = OpenVinoRuntime(path, threads) if path.is_dir() else OnnxRuntime(path, threads, device)
         metadata = self._runtime.metadata
         if metadata.get("task") != "detect" or "names" not in metadata:
             raise DetectorError(
@@ -44,7 +48,7 @@ class ExportedDetector:
         self._persons = np.array(person_classes(metadata["names"], path))
         self._classes = len(metadata["names"])
         batch, height, width = self._runtime.input_shape
-        self._batch_size = batch or 1
+        self._batch_size = batch or (GPU_BATCH if device == "cuda" else 1)
         self._fixed_size = (height, width) if height and width else None
         self.input_size: tuple[int, int] = self._fixed_size or (image_size, image_size)
         self._confidence = confidence

@@ -15,6 +15,16 @@ import yaml
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
+CUDA_PROVIDERS: dict[str, dict[str, Any]] = {
+    "TensorrtExecutionProvider": {"trt_fp16_enable": True},
+    "CUDAExecutionProvider": {},
+}
+
+
+class NoGpu(RuntimeError):
+    """A model was asked for on a GPU, and none can be used; the message says why."""
+
+
 class OpenVinoRuntime:
     """An OpenVINO IR folder. Pictures go in as uint8 RGB (N, H, W, 3); OpenVINO scales them to 0..1 itself.
 
@@ -59,15 +69,28 @@ class OpenVinoRuntime:
 
 
 class OnnxRuntime:
-    """An ONNX file on ONNX Runtime's CPU provider. `input_shape` is (batch, height, width), None where free."""
+    """An ONNX file on ONNX Runtime. `input_shape` is (batch, height, width), None where free.
 
-    def __init__(self, path: Path, threads: int | None) -> None:
+    On the device `cuda` TensorRT computes where it is installed, else CUDA does; TensorRT in half precision. Raises
+    NoGpu where neither can.
+    """
+
+    def __init__(self, path: Path, threads: int | None, device: str = "cpu") -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         if threads is not None:
             options.intra_op_num_threads = threads
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        providers: list[Any] = ["CPUExecutionProvider"]
+        if device == "cuda":
+            providers = [
+                (name, CUDA_PROVIDERS[name]) for name in CUDA_PROVIDERS if name in onnxruntime.get_available_providers()
+            ]
+            if not providers:
+                raise NoGpu(f"onnxruntime {onnxruntime.__version__} runs on CPUs only: install onnxruntime-gpu instead")
+        self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
+        if device == "cuda" and self._session.get_providers()[0] not in CUDA_PROVIDERS:
+            raise NoGpu("onnxruntime finds no GPU that it can use: is its driver installed?")
         self._input = self._session.get_inputs()[0].name
         batch, _, height, width = self._sides(self._session.get_inputs()[0].shape)
         self.input_shape = (batch, height, width)

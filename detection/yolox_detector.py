@@ -23,16 +23,17 @@ class YoloxDetector:
         path: the .onnx file.
         confidence: boxes whose objectness times class score is below this are dropped.
         threads: threads for inference; None: the runtime's choice.
+        device: `cpu` or `cuda`.
 
     Raises:
         DetectorError: the file's input and output are not those of YOLOX.
     """
 
-    def __init__(self, path: Path, *, confidence: float, threads: int | None = None) -> None:
+    def __init__(self, path: Path, *, confidence: float, threads: int | None = None, device: str = "cpu") -> None:
         self.name = model_name(path)
         self.sha256 = model_sha256(path)
         self._confidence = confidence
-        self._runtime = OnnxRuntime(path, threads)
+        self._runtime = OnnxRuntime(path, threads, device)
         if not _has_yolox_shape(self._runtime):
             raise DetectorError(f"{path.name}: input and output shapes are not those of a YOLOX export")
         _, height, width = self._runtime.input_shape

@@ -168,23 +168,23 @@ _models = threading.Lock()
 def detector_of(choice: DetectorChoice) -> Detector:
     """The detector that a configuration names, loaded once a process. Raises DetectorNotFound."""
     with _models:
-        return _load_detector(choice.model, min(LEAST_SCORE, choice.confidence), choice.image_size)
+        return _load_detector(choice.model, min(LEAST_SCORE, choice.confidence), choice.image_size, choice.device)
 
 
 def embedder_of(choice: ReidChoice) -> Embedder:
     """The re-identification network that a configuration names, loaded once a process."""
     with _models:
-        return _load_embedder(choice.model)
+        return _load_embedder(choice.model, choice.device)
 
 
 @lru_cache(maxsize=2)
-def _load_detector(model: str, confidence: float, image_size: int) -> Detector:
-    return load_detector(model, confidence=confidence, image_size=image_size)
+def _load_detector(model: str, confidence: float, image_size: int, device: str) -> Detector:
+    return load_detector(model, confidence=confidence, image_size=image_size, device=device)
 
 
 @lru_cache(maxsize=2)
-def _load_embedder(model: str) -> Embedder:
-    return load_embedder(model)
+def _load_embedder(model: str, device: str) -> Embedder:
+    return load_embedder(model, backend="cuda" if device == "cuda" else "auto")
 
 
 def process_chunk(

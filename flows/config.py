@@ -230,6 +230,9 @@ class Entrance(Section):
         return self
 
 
+Device = Literal["cpu", "cuda"]
+
+
 class DetectorChoice(Section):
     model: str = Field(
         "yolo11n.pt", title="Model", description="shipped name, ultralytics name, or path (from store.yaml)"
@@ -241,6 +244,12 @@ class DetectorChoice(Section):
         title="Enlarge far people",
         description="where a camera's calibration says that people are under 64 px in what the network sees, look at"
         " those parts enlarged as well: finds more, in two to five times the time",
+    )
+    device: Device = Field(
+        "cpu",
+        title="Device",
+        description="cuda: an .onnx model, the shipped one say, on a GPU, with onnxruntime-gpu installed; a .pt model"
+        " runs where torch finds a GPU either way",
     )
 
 
@@ -268,6 +277,7 @@ class ReidChoice(Section):
         ge=-1,
         le=1,
     )
+    device: Device = Field("cpu", title="Device", description="cuda: on a GPU that torch can use, in half precision")
 
 
 class Counting(Section):

@@ -18,13 +18,14 @@ from reid.weights_config import WeightsConfig, WeightsError, check_answer, find,
 if TYPE_CHECKING:
     from reid.embedding_model import EmbeddingModel
 
-Backend = Literal["auto", "torch", "onnx", "openvino", "openvino-int8"]
+Backend = Literal["auto", "torch", "onnx", "openvino", "openvino-int8", "cuda"]
 Runner = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 
 # Crops of one run of the network: more take more memory and no less time.
 _MOST_AT_ONCE = 8
-# Other processors round INT8 otherwise: the answer may differ by this much in any of an embedding's values.
-_INT8_TOLERANCE = 0.03
+# Other processors round INT8 otherwise, and half precision rounds: the answer may differ by this much in any of an
+# embedding's values.
+_TOLERANCE = {"openvino-int8": 0.03, "cuda": 0.01}
 
 
 class Embedder:
@@ -47,7 +48,7 @@ class Embedder:
         self._runner = runner
         self._batch_size = batch_size
         answer = runner(known_pictures(config.image_size))
-        check_answer(answer, config, f"the {backend} backend", _INT8_TOLERANCE if backend == "openvino-int8" else None)
+        check_answer(answer, config, f"the {backend} backend", _TOLERANCE.get(backend))
         self.dimension = int(answer.shape[1])
 
     @property
@@ -80,14 +81,16 @@ def load_embedder(
 
     Args:
         model: name or folder.
-        backend: ``auto`` takes the fastest on a CPU: OpenVINO, with the INT8 model where the weights ship with one.
+        backend: ``auto`` takes the fastest on a CPU: OpenVINO, with the INT8 model where the weights ship with one;
+            ``cuda`` is torch on a GPU, in half precision.
         batch_size: crops computed together.
         threads: CPU threads; None leaves it to the runtime.
 
     Weights that may not be used commercially print their licence.
 
     Raises:
-        WeightsError: unknown, damaged or changed weights, or a backend that answers a known picture otherwise.
+        WeightsError: unknown, damaged or changed weights, a backend that answers a known picture otherwise, or no GPU
+            for ``cuda``.
         ValueError: an argument out of range.
     """
     if backend not in get_args(Backend):
@@ -119,11 +122,19 @@ def load_embedder(
 
 
 def runner_of(model: EmbeddingModel, backend: str, threads: int | None = None) -> Runner:
-    """What computes a batch with ``model`` on ``torch``, ``onnx`` or ``openvino``."""
-    if backend == "torch":
+    """What computes a batch with ``model`` on ``torch``, ``cuda``, ``onnx`` or ``openvino``."""
+    if backend in ("torch", "cuda"):
+        import torch
+
         from reid.embedding_model import torch_runner
 
-        return torch_runner(model, threads)
+        if backend == "torch":
+            return torch_runner(model, threads)
+        if not torch.cuda.is_available():
+            raise WeightsError(
+                f"device cuda: torch {torch.__version__} finds no GPU here; use the CPU, or see to its driver"
+            )
+        return torch_runner(model, device="cuda", half=True)
     from reid import export  # onnx and openvino are slow to import
 
     if backend == "onnx":

@@ -40,15 +40,19 @@ class EmbeddingModel(nn.Module):
         # Already channels_last in memory, which the convolutions like best: no copy.
         x = (crops.permute(0, 3, 1, 2).to(self.mean.dtype) - self.mean) / self.deviation
         features = self.network(x)
-        return functional.normalize(features.f if self.feature == "f" else features.f_bn, dim=1)
+        chosen = features.f if self.feature == "f" else features.f_bn
+        return functional.normalize(chosen.to(self.mean.dtype), dim=1)
 
 
-def torch_runner(model: EmbeddingModel, threads: int | None = None) -> Runner:
-    """Runs ``model`` in torch, float32."""
+def torch_runner(
+    model: EmbeddingModel, threads: int | None = None, *, device: str = "cpu", half: bool = False
+) -> Runner:
+    """Runs ``model`` in torch on a device, in float32 or, but for the L2 norm, in half precision."""
+    model = model.to(device)
 
     def run(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        with _torch_threads(threads), torch.inference_mode():
-            return model(torch.from_numpy(pictures)).numpy()
+        with _torch_threads(threads), torch.inference_mode(), torch.autocast(device, torch.float16, enabled=half):
+            return model(torch.from_numpy(pictures).to(device)).cpu().numpy()
 
     return run
 

@@ -7,6 +7,7 @@ alone: ``python -m tests.benchmarks.reid_throughput``. Part of ``python -m tests
 from __future__ import annotations
 
 import contextlib
+import copy
 import json
 import sys
 import time
@@ -41,7 +42,8 @@ def measure_throughput(
         crops: (N, 256, 128, 3) uint8, calibrates INT8; None takes blocks of random colour.
 
     Returns:
-        ``naive_resnet50``, ``resnet50``, ``resnet50_int8``, ``default``; ``resnet50_max_abs_diff``: between the
+        ``naive_resnet50``, ``resnet50``, ``resnet50_int8``, ``default``, on a machine with a GPU
+        ``naive_resnet50_gpu`` and ``resnet50_gpu_fp16``; ``resnet50_max_abs_diff``: between the
         embeddings of the first two, and ``resnet50_int8_least_cosine``.
     """
     if crops is None:
@@ -63,7 +65,8 @@ def measure_throughput(
 
 
 def resnet50_runners(crops: NDArray[np.uint8], threads: int) -> dict[str, Runner]:
-    """ResNet-50 RGA-SC with the same weights: naive in torch, factored and INT8 in OpenVINO."""
+    """ResNet-50 RGA-SC with the same weights: naive in torch, factored and INT8 in OpenVINO; where torch has a GPU,
+    also factored in half precision and naive in float32 there."""
     torch.manual_seed(0)
     config = WeightsConfig(
         name="resnet50",
@@ -87,8 +90,12 @@ def resnet50_runners(crops: NDArray[np.uint8], threads: int) -> dict[str, Runner
         "resnet50": openvino_runner(factored, threads),
         "resnet50_int8": openvino_runner(quantised, threads),
     }
-    model.network = make_naive(network)
-    return {"naive_resnet50": torch_runner(model, threads), **runners}
+    naive = copy.deepcopy(model)
+    naive.network = make_naive(network)
+    if torch.cuda.is_available():
+        runners["resnet50_gpu_fp16"] = torch_runner(model, device="cuda", half=True)
+        runners["naive_resnet50_gpu"] = torch_runner(copy.deepcopy(naive), device="cuda")
+    return {"naive_resnet50": torch_runner(naive, threads), **runners}
 
 
 def best_times(work: Mapping[str, Callable[[], object]], seconds: float) -> dict[str, float]:

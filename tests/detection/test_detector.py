@@ -3,10 +3,19 @@ from __future__ import annotations
 import shutil
 
 import numpy as np
+import onnxruntime
 import pytest
 
 from detection.boxes import letterbox, suppress
-from detection.detector import DetectorError, DetectorNotFound, load_detector, model_sha256, person_classes
+from detection.detector import (
+    SHIPPED_WEIGHTS,
+    DetectorError,
+    DetectorNotFound,
+    find_model,
+    load_detector,
+    model_sha256,
+    person_classes,
+)
 from detection.video import Recording, VideoReader
 
 
@@ -72,6 +81,16 @@ def test_a_model_is_found_by_name_in_the_weights_folder(openvino_folder, tmp_pat
     assert detector.sha256 == model_sha256(openvino_folder)
     (tmp_path / "shop_openvino_model" / "metadata.yaml").open("a").write("# changed\n")
     assert model_sha256(tmp_path / "shop_openvino_model") != detector.sha256
+
+
+def test_on_a_gpu_the_onnx_file_of_a_name_is_taken_and_without_one_nothing_else(tmp_path):
+    assert find_model("aisleflow-person-n", SHIPPED_WEIGHTS, onnx=True).suffix == ".onnx"
+    assert find_model("aisleflow-person-n", SHIPPED_WEIGHTS).is_dir()
+    with pytest.raises(DetectorError, match=r"runs on a CPU: on a GPU use an .onnx or a .pt model"):
+        load_detector(str(SHIPPED_WEIGHTS / "aisleflow-person-n_openvino_model"), device="cuda")
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        with pytest.raises(DetectorError, match=r"can't run on device cuda: onnxruntime .* install onnxruntime-gpu"):
+            load_detector("aisleflow-person-n", device="cuda")
 
 
 def test_other_networks_are_refused(shared):

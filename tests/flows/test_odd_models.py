@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from flows.cli_models import read_crops
 from reid.weights_config import SHIPPED, read_config
@@ -97,3 +98,12 @@ def test_weights_that_are_not_whole_are_refused_before_the_night(own_weights, ca
     assert own_weights.command("check", str(own_weights.file)) == 2
     lines = capfd.readouterr().err.splitlines()
     assert len(lines) == 1 and "reid.model" in lines[0] and told in lines[0]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+@pytest.mark.case("sibling: a machine that was to have a GPU")
+def test_a_gpu_that_is_not_there_is_told_before_the_night(own_weights, capfd):
+    own_weights.data["reid"]["device"] = "cuda"
+    assert own_weights.command("check", str(own_weights.file)) == 2
+    lines = capfd.readouterr().err.splitlines()
+    assert len(lines) == 1 and "device cuda: torch" in lines[0] and "finds no GPU here" in lines[0]

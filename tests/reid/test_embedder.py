@@ -6,8 +6,9 @@ import torch
 
 from reid import weights
 from reid.embedder import load_embedder
+from reid.embedding_model import EmbeddingModel, torch_runner
 from reid.network import build_network
-from reid.pictures import CropError
+from reid.pictures import CropError, resize
 from reid.weights_config import WeightsError
 
 BACKENDS = ("torch", "onnx", "openvino")
@@ -94,6 +95,26 @@ def test_threads_of_torch_are_put_back(folder):
     before = torch.get_num_threads()
     load_embedder(folder, backend="torch", threads=before + 1).embed(crops(1))
     assert torch.get_num_threads() == before
+
+
+def test_half_precision_as_on_a_gpu_changes_next_to_nothing(folder, embedders):
+    network, config = weights.load(folder)
+    run = torch_runner(EmbeddingModel(network, config).eval(), 1, half=True)
+    pictures = resize(crops(5), config.image_size)
+    assert run(pictures).dtype == np.float32
+    assert np.abs(run(pictures) - embedders["torch"].embed(crops(5))).max() < 0.003
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU here")
+def test_without_a_gpu_none_is_used_in_silence(folder):
+    with pytest.raises(WeightsError, match=r"device cuda: torch .* finds no GPU here"):
+        load_embedder(folder, backend="cuda")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_gives_the_same_vectors(folder, embedders):
+    found = load_embedder(folder, backend="cuda").embed(crops(9))
+    assert np.abs(found - embedders["torch"].embed(crops(9))).max() < 0.005
 
 
 def test_arguments_are_checked(folder):
