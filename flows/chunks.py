@@ -12,12 +12,14 @@ from __future__ import annotations
 
 import hashlib
 import io
+import itertools
 import json
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 
+import numpy as np
 import pyarrow.parquet as pq
 
 from detection.crops import CropSelector
@@ -43,7 +45,7 @@ SLICE_S = 10
 FRESH_S = 5  # divides SLICE_S: chunks are cut where nothing depends on what was before
 CHUNK_S = 900
 LOOKED_AT_ONCE = 10
-FRAMES_AHEAD = LOOKED_AT_ONCE  # with fewer the detector waits for the decoder before every search
+MOST_PIXELS = 10 * 1920 * 1080  # that are looked at at once; as many again wait before, and as many after
 LOOKED_AHEAD = 1
 LEAST_SCORE = 0.1  # weaker boxes than the configured confidence still continue tracks (ByteTrack)
 SECOND = 1_000_000
@@ -239,9 +241,21 @@ def process_chunk(
     return target
 
 
+def pictures_at_once(size: tuple[int, int]) -> int:
+    """Pictures of a size (height, width) that the detector gets at a time: fewer large ones, so that memory holds them,
+    and at least one for each of two cores."""
+    return int(np.clip(MOST_PIXELS // (size[0] * size[1]), 2, LOOKED_AT_ONCE))
+
+
 def _looked(reader: IsolatedReader, looker: Looker, stages: Stages) -> Iterator[list[Looked]]:
     """People in the reader's frames; `stages` gets the time spent on looking, and on waiting for frames."""
-    for frames in batches(ahead(reader, FRAMES_AHEAD), LOOKED_AT_ONCE):
+    read = iter(reader)
+    first = next(read, None)
+    if first is None:
+        return
+    # With fewer ahead the detector would wait for the decoder before every search.
+    at_once = pictures_at_once(first.image.shape[:2])
+    for frames in batches(ahead(itertools.chain([first], read), at_once), at_once):
         stages.lap("decode")
         looked = looker.look(frames)
         stages.lap("detect")

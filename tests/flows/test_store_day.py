@@ -13,7 +13,7 @@ import yaml
 
 from flows import cli
 from flows.camera_day import track_camera_day
-from flows.chunks import ModelChanged, cut_camera_day, embedder_of, process_chunk
+from flows.chunks import ModelChanged, cut_camera_day, embedder_of, pictures_at_once, process_chunk
 from flows.lake import Lake
 from flows.preflight import preflight
 from flows.schemas import TABLES, schema
@@ -121,6 +121,13 @@ def own_store(tmp_path: Path):
         return folder / "store.yaml"
 
     return make
+
+
+@pytest.mark.parametrize(
+    ("size", "count"), [((540, 960), 10), ((1080, 1920), 10), ((2160, 3840), 2), ((9000, 9000), 2)]
+)
+def test_large_pictures_are_looked_at_in_small_batches(size, count):
+    assert pictures_at_once(size) == count
 
 
 def test_all_mistakes_at_once_exit_2_and_nothing_written(own_store, tmp_path, capfd):
