@@ -31,6 +31,7 @@ def fused(network: RGANetwork) -> RGANetwork:
 class _FusedGate(nn.Module):
     """The layers of one branch of an attention module, for gating a map (B, C, H, W)."""
 
+    branch: Branch
     embed_weight: Tensor
     embed_bias: Tensor
     by_phi: Tensor
@@ -41,10 +42,10 @@ class _FusedGate(nn.Module):
     gate_weight: Tensor
     gate_bias: Tensor
 
-    def __init__(self, attention: RelationAwareGlobalAttention, branch: Branch) -> None:
+    def __init__(self, attention: RelationAwareGlobalAttention) -> None:
         super().__init__()
         theta, phi, unary, compress, gate = (
-            cast(nn.Sequential, attention.get_submodule(f"{part}_{branch}"))
+            cast(nn.Sequential, attention.get_submodule(f"{part}_{self.branch}"))
             for part in ("theta", "phi", "gx", "gg", "W")
         )
         embeddings = [_folded(part[0], part[1]) for part in (theta, phi, unary)]
@@ -65,8 +66,7 @@ class _FusedGate(nn.Module):
 class _SpatialGate(_FusedGate):
     """Nodes are positions, kept last as they are in the map: the embeddings are a convolution of it."""
 
-    def __init__(self, attention: RelationAwareGlobalAttention) -> None:
-        super().__init__(attention, "spatial")
+    branch = "spatial"
 
     def forward(self, x: Tensor) -> Tensor:
         embedded = functional.relu(functional.conv2d(x, self.embed_weight[:, :, None, None], self.embed_bias))
@@ -84,8 +84,7 @@ class _ChannelGate(_FusedGate):
     """Nodes are channels, kept first as they are in the map: as a convolution over positions, OpenVINO would turn the
     whole map round twice, in a seventh of the time of all of OSNet."""
 
-    def __init__(self, attention: RelationAwareGlobalAttention) -> None:
-        super().__init__(attention, "channel")
+    branch = "channel"
 
     def forward(self, x: Tensor) -> Tensor:
         embedded = functional.relu(functional.linear(x.flatten(2), self.embed_weight, self.embed_bias))
