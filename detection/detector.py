@@ -98,17 +98,13 @@ def load_detector(
         )
     if path.is_dir() or path.suffix == ".onnx":
         from detection.exported_detector import ExportedDetector
-        from detection.runtimes import NoGpu
         from detection.yolox_detector import YoloxDetector, is_yolox
 
         if path.is_dir() and device == "cuda":
             raise DetectorError(f"{path.name} is OpenVINO's and runs on a CPU: on a GPU use an .onnx or a .pt model")
-        try:
-            if path.suffix == ".onnx" and (family == "yolox" or is_yolox(path)):
-                return YoloxDetector(path, confidence=confidence, threads=threads, device=device)
-            return ExportedDetector(path, confidence=confidence, image_size=image_size, threads=threads, device=device)
-        except NoGpu as error:
-            raise DetectorError(f"{path.name} can't run on device cuda: {error}") from error
+        if path.suffix == ".onnx" and (family == "yolox" or is_yolox(path)):
+            return YoloxDetector(path, confidence=confidence, threads=threads, device=device)
+        return ExportedDetector(path, confidence=confidence, image_size=image_size, threads=threads, device=device)
     from detection.ultralytics_detector import UltralyticsDetector
 
     return UltralyticsDetector(path, confidence=confidence, image_size=image_size, threads=threads)

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import yaml
 
+from detection.detector import DetectorError
+
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
@@ -19,10 +21,6 @@ CUDA_PROVIDERS: dict[str, dict[str, Any]] = {
     "TensorrtExecutionProvider": {"trt_fp16_enable": True},
     "CUDAExecutionProvider": {},
 }
-
-
-class NoGpu(RuntimeError):
-    """A model was asked for on a GPU, and none can be used; the message says why."""
 
 
 class OpenVinoRuntime:
@@ -72,7 +70,7 @@ class OnnxRuntime:
     """An ONNX file on ONNX Runtime. `input_shape` is (batch, height, width), None where free.
 
     On the device `cuda` TensorRT computes where it is installed, else CUDA does; TensorRT in half precision. Raises
-    NoGpu where neither can.
+    DetectorError where neither can.
     """
 
     def __init__(self, path: Path, threads: int | None, device: str = "cpu") -> None:
@@ -87,10 +85,15 @@ class OnnxRuntime:
                 (name, CUDA_PROVIDERS[name]) for name in CUDA_PROVIDERS if name in onnxruntime.get_available_providers()
             ]
             if not providers:
-                raise NoGpu(f"onnxruntime {onnxruntime.__version__} runs on CPUs only: install onnxruntime-gpu instead")
+                raise DetectorError(
+                    f"{path.name} can't run on device cuda: onnxruntime {onnxruntime.__version__} runs on CPUs only:"
+                    " install onnxruntime-gpu instead"
+                )
         self._session = onnxruntime.InferenceSession(str(path), options, providers=providers)
         if device == "cuda" and self._session.get_providers()[0] not in CUDA_PROVIDERS:
-            raise NoGpu("onnxruntime finds no GPU that it can use: is its driver installed?")
+            raise DetectorError(
+                f"{path.name} can't run on device cuda: onnxruntime finds no GPU; is its driver installed?"
+            )
         self._input = self._session.get_inputs()[0].name
         batch, _, height, width = self._sides(self._session.get_inputs()[0].shape)
         self.input_shape = (batch, height, width)

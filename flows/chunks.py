@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 
-import numpy as np
 import pyarrow.parquet as pq
 
 from detection.crops import CropSelector
@@ -244,7 +243,7 @@ def process_chunk(
 def pictures_at_once(size: tuple[int, int]) -> int:
     """Pictures of a size (height, width) that the detector gets at a time: fewer large ones, so that memory holds them,
     and at least one for each of two cores."""
-    return int(np.clip(MOST_PIXELS // (size[0] * size[1]), 2, LOOKED_AT_ONCE))
+    return max(2, min(LOOKED_AT_ONCE, MOST_PIXELS // (size[0] * size[1])))
 
 
 def _looked(reader: IsolatedReader, looker: Looker, stages: Stages) -> Iterator[list[Looked]]:

@@ -127,9 +127,8 @@ def _say(error: Any) -> str:
         return "is missing; add it"
     if kind == "value_error":
         return str(error["ctx"]["error"])
-    if kind in ("too_short", "too_long"):
-        limit = error["ctx"]["min_length" if kind == "too_short" else "max_length"]
-        return f"holds {error['ctx']['actual_length']}; give at {'least' if kind == 'too_short' else 'most'} {limit}"
+    if kind == "too_short":
+        return f"holds {error['ctx']['actual_length']}; give at least {error['ctx']['min_length']}"
     shown = repr(given)
     return f"{error['msg'][0].lower()}{error['msg'][1:]}; it is {shown if len(shown) < 60 else shown[:57] + '...'}"
 
