@@ -90,6 +90,42 @@ def reid_cut(
         typer.echo(f"{folder}: {write_people(folder, out, least_height)} crops in {out}")
 
 
+@reid.command("render")
+def reid_render(
+    target: Annotated[Path, typer.Argument(help="folder for images/ and index.csv")],
+    people: Annotated[int, typer.Option(help="identities", min=2)] = 1000,
+    each: Annotated[int, typer.Option(help="crops of each", min=2)] = 8,
+    seed: Annotated[int, typer.Option(help="another seed, other people", min=0)] = 0,
+    processes: Annotated[int, typer.Option(help="of which each takes a core", min=1)] = 1,
+    without: Annotated[
+        list[str], typer.Option(help="leave one kind of variety out: places, clothes, light, poses or recording")
+    ] = [],  # noqa: B006 - typer copies it
+    sheet: Annotated[Path | None, typer.Option(help="picture of the first people, .png or .jpg")] = None,
+) -> None:
+    """Render crops of people who do not exist, with identities, to train on: no photograph is needed."""
+    from rich.progress import Progress
+
+    from reid.ranked_lists import save_ranked_lists
+    from reid.rendering.crops import Variety, contact_sheet, write_crops
+
+    variety = Variety.without(without)
+    with Progress() as bars:
+        bar = bars.add_task("people", total=people)
+        written = write_crops(
+            target,
+            people,
+            each,
+            seed=seed,
+            variety=variety,
+            processes=processes,
+            progress=lambda done: bars.update(bar, completed=done),
+        )
+    typer.echo(f"{target}: {written} crops of {people} people")
+    if sheet is not None:
+        save_ranked_lists(sheet, contact_sheet(target))
+        typer.echo(f"written: {sheet}")
+
+
 @detector.command("train")
 def detector_train(
     recipe: Annotated[Path, typer.Argument(help="YAML file, see detection/recipes")],

@@ -250,12 +250,15 @@ def table(root: str | Path, part: str = "all") -> Pictures:
 
 
 def rendered(root: str | Path, part: str = "all") -> Pictures:
-    """Crops of the synthetic store, one run's folder or a folder of several runs (identities of two runs differ)."""
+    """Crops of rendered people (`reid.rendering`): one run's folder, or a folder of several runs, whose identities
+    differ."""
     if (Path(root) / "index.csv").is_file():
         return table(root, part)
     runs = sorted(path.parent for path in Path(root).glob("*/index.csv"))
     if not runs:
-        raise DatasetError(f"no index.csv in {root} or in a folder below it: render crops with make.py crops first")
+        raise DatasetError(
+            f"no index.csv in {root} or in a folder below it: render crops with `aisleflow reid render` first"
+        )
     return joined([table(run, part) for run in runs], f"rendered {Path(root).name}")
 
 
