@@ -15,11 +15,11 @@ import numpy as np
 from reid.datasets import read_picture, rendered
 from reid.rendering.bodies import Bodies
 from reid.rendering.figures import Figure, random_figure
-from reid.rendering.people import Cast, Person, Wardrobe
+from reid.rendering.people import Cast, Person, plain
 from reid.rendering.places import Place, random_light, random_place
 from reid.rendering.recording import random_recording
 from reid.rendering.renderer import Renderer
-from reid.rendering.surfaces import Picture, Random
+from reid.rendering.surfaces import Picture, Random, cloth
 from reid.rendering.views import View, box, jittered, visible_share
 
 COLUMNS = ("file", "id", "camera", "visible_fraction", "look_alike_group", "age_group")
@@ -110,7 +110,7 @@ def _render_share(
 ) -> list[list[str]]:
     """Rows of index.csv of the people of these numbers, whose pictures it writes."""
     studio, rows = Studio(size, seed, numbers[0], variety), []
-    cast = Cast(seed, people, studio.bodies, Wardrobe() if variety.clothes else Wardrobe.plain())
+    cast = Cast(seed, people, studio.bodies, cloth if variety.clothes else plain)
     for number in numbers:
         random = np.random.default_rng([seed, 1, number])
         person = cast[number]

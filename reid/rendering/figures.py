@@ -12,6 +12,10 @@ from reid.rendering.people import Bag, Person
 from reid.rendering.poses import pose
 from reid.rendering.surfaces import Random
 
+IDLE_HANDS = ("", "reach", "phone", "carry", "hold", "pocket")
+IDLE_SHARES = (0.7, 0.05, 0.06, 0.06, 0.07, 0.06)
+PUSHES = 0.06  # share of people who push a trolley
+
 
 @dataclass(frozen=True)
 class Figure:
@@ -42,20 +46,7 @@ def random_figure(
     """A person walking or standing, turned anywhere. `varied` False keeps to the curves, with empty hands."""
     hands = {bag.where: "hold" if bag.where in "LR" else "carry" for bag in person.bags}
     if varied:
-        for side in "LR":
-            hands.setdefault(
-                side,
-                str(
-                    random.choice(
-                        ["", "reach", "phone", "carry", "hold", "pocket"], p=[0.7, 0.05, 0.06, 0.06, 0.07, 0.06]
-                    )
-                ),
-            )
-        if "front" in hands or random.random() < 0.06:
-            hands |= {
-                "L": "push" if "front" not in hands else "carry",
-                "R": "push" if "front" not in hands else "carry",
-            }
+        hands = _busy(random, hands)
     loose = random.normal(0, 5.0, 8) if varied else np.zeros(8)
     walking = bool(random.random() < 0.65)
     vertices, bones = bodies.posed(person.body, pose(person.gait, walking, random.random(), hands, loose))
@@ -67,6 +58,16 @@ def random_figure(
     parts += [box_mesh(np.zeros(3), np.zeros(3))] * (BAGS - len(person.bags))
     joined = [np.concatenate([part[k] for part in parts]).astype(np.float32) for k in range(2)]
     return Figure(person, joined[0], joined[1], spot, random.uniform(0, 2 * np.pi))
+
+
+def _busy(random: Random, hands: dict[str, str]) -> dict[str, str]:
+    """What the hands do that carry nothing. Whoever holds something in front of him, or pushes a trolley, uses both."""
+    idle = {side: str(random.choice(IDLE_HANDS, p=IDLE_SHARES)) for side in "LR"}
+    if "front" in hands:
+        return hands | {"L": "carry", "R": "carry"}
+    if random.random() < PUSHES:
+        return hands | {"L": "push", "R": "push"}
+    return idle | hands
 
 
 def _bag(bodies: Bodies, bag: Bag, vertices: Floats, bones: NDArray[np.float64]) -> tuple[Floats, Floats]:

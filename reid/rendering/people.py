@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -29,6 +29,7 @@ LOOK_ALIKES = 0.2  # share of people who are dressed as somebody else, in anothe
 # How a second cloth is cut into a garment, as the shader knows it.
 CUTS = {"plain": 0, "yoke": 1, "print": 2, "sleeves": 3, "open": 4, "halves": 5, "hem": 6}
 NOWHERE = -9.0
+MakeCloth = Callable[[Random], Picture]
 
 
 @dataclass(frozen=True)
@@ -102,31 +103,22 @@ class Person:
     group: str = ""
 
 
-@dataclass(frozen=True)
-class Wardrobe:
-    """Where cloth comes from; `plain_only` is the narrow choice of a store's uniform colours."""
-
-    make: Callable[[Random], Picture] = field(default=cloth)
-
-    @classmethod
-    def plain(cls) -> Wardrobe:
-        return cls(lambda random: plain_cloth(cloth_colour(random), random))
+def plain(random: Random) -> Picture:
+    """A cloth of one colour: the narrow choice."""
+    return plain_cloth(cloth_colour(random), random)
 
 
-def random_clothes(random: Random, wardrobe: Wardrobe, female: bool) -> Clothes:
+def random_clothes(random: Random, make: MakeCloth, female: bool) -> Clothes:
     """An outfit."""
     kinds = ["top", "jacket", "coat", "shorts", "skirt", "dress"]
     share = [0.4, 0.25, 0.08, 0.07, 0.1, 0.1] if female else [0.47, 0.33, 0.08, 0.12, 0, 0]
     kind = str(random.choice(kinds, p=share))
-    top, second, bottom = (wardrobe.make(random) for _ in range(3))
+    top, second, bottom = (make(random) for _ in range(3))
     if random.random() < 0.65:
         bottom = plain_cloth(_trousers(random), random, 0.1)
     cut = CUTS[str(random.choice(list(CUTS), p=[0.5, 0.07, 0.13, 0.1, 0.06, 0.06, 0.08]))]
-    sleeve, hem, looseness = (
-        random.choice([0.12, 0.3, 0.42, 0.7, 0.98]),
-        random.uniform(-0.08, 0.06),
-        random.uniform(0.004, 0.02),
-    )
+    sleeve = random.choice([0.12, 0.3, 0.42, 0.7, 0.98])
+    hem, looseness = random.uniform(-0.08, 0.06), random.uniform(0.004, 0.02)
     legs, skirt, skirt_end = 0.955 - 0.1 * random.random() * (random.random() < 0.3), None, NOWHERE
     if kind in ("jacket", "coat"):
         sleeve, looseness = 0.99, random.uniform(0.014, 0.034)
@@ -172,7 +164,7 @@ def _trousers(random: Random) -> Colour:
     return hsv(0.1, random.uniform(0.1, 0.4), random.uniform(0.3, 0.85))
 
 
-def _bags(random: Random, wardrobe: Wardrobe, child: bool) -> tuple[Bag, ...]:
+def _bags(random: Random, make: MakeCloth, child: bool) -> tuple[Bag, ...]:
     found = []
     small = 0.7 if child else 1.0
     where = str(random.choice(["", "back", "L", "R", "front"], p=[0.5, 0.2, 0.13, 0.12, 0.05]))
@@ -183,13 +175,13 @@ def _bags(random: Random, wardrobe: Wardrobe, child: bool) -> tuple[Bag, ...]:
     hand = (random.uniform(0.05, 0.16), random.uniform(0.16, 0.42), random.uniform(0.2, 0.46))
     if where:
         size = sizes.get(where, hand)
-        found.append(Bag(where, (small * size[0], small * size[1], small * size[2]), wardrobe.make(random)))
+        found.append(Bag(where, (small * size[0], small * size[1], small * size[2]), make(random)))
     if where in ("L", "R") and random.random() < 0.2:
-        found.append(Bag("LR"[where == "L"], hand, wardrobe.make(random)))
+        found.append(Bag("LR"[where == "L"], hand, make(random)))
     return tuple(found)
 
 
-def random_person(random: Random, bodies: Bodies, wardrobe: Wardrobe) -> Person:
+def random_person(random: Random, bodies: Bodies, make: MakeCloth) -> Person:
     """One person; a child has a child's body."""
     child = bool(random.random() < CHILD_SHARE)
     body = int(random.choice(bodies.children if child else bodies.adults))
@@ -217,14 +209,14 @@ def random_person(random: Random, bodies: Bodies, wardrobe: Wardrobe) -> Person:
         height_m=float(np.clip(height, 0.9, 2.02)),
         girth=random.uniform(0.9, 1.16),
         gait=random_gait(random),
-        clothes=random_clothes(random, wardrobe, female),
+        clothes=random_clothes(random, make, female),
         skin=SKIN[random.integers(len(SKIN))] * random.uniform(0.88, 1.08),
         hair=style,
         hair_colour=cloth_colour(random) if dyed else HAIR[random.integers(len(HAIR))] * random.uniform(0.7, 1.2),
         hair_end=ends.get(style, -1.0),
         hat=cloth_colour(random) if random.random() < 0.12 else None,
         face=face,
-        bags=_bags(random, wardrobe, child),
+        bags=_bags(random, make, child),
         seed=random.uniform(0, 99),
     )
 
@@ -235,8 +227,8 @@ class Cast:
     A fifth are dressed as the one before, in a body of their own: what re-identification finds hard.
     """
 
-    def __init__(self, seed: int, count: int, bodies: Bodies, wardrobe: Wardrobe) -> None:
-        self.seed, self.count, self.bodies, self.wardrobe = seed, count, bodies, wardrobe
+    def __init__(self, seed: int, count: int, bodies: Bodies, make: MakeCloth = cloth) -> None:
+        self.seed, self.count, self.bodies, self.make = seed, count, bodies, make
         alike = np.random.default_rng([seed, 4]).random(count) < LOOK_ALIKES
         alike[:1] = False
         self._dressed_as = np.maximum.accumulate(np.where(alike, 0, np.arange(count)))
@@ -246,7 +238,7 @@ class Cast:
         return self.count
 
     def __getitem__(self, number: int) -> Person:
-        person = random_person(np.random.default_rng([self.seed, 5, number]), self.bodies, self.wardrobe)
+        person = random_person(np.random.default_rng([self.seed, 5, number]), self.bodies, self.make)
         first = int(self._dressed_as[number])
         if first == number:
             return replace(person, group=f"look_alikes_{first}" if self._alike[number] else "")

@@ -13,7 +13,7 @@ from reid.datasets import read_picture, rendered
 from reid.rendering.bodies import SOLE_M, Bodies
 from reid.rendering.crops import FEW_PLACES, Studio, Variety, contact_sheet, write_crops
 from reid.rendering.figures import random_figure
-from reid.rendering.people import Cast, Wardrobe
+from reid.rendering.people import Cast
 from reid.rendering.places import Place, random_light
 from reid.rendering.renderer import RenderingError
 from reid.rendering.surfaces import SIZE, cloth, noise, surface
@@ -35,7 +35,7 @@ def studio() -> Studio:
 
 
 def test_people_stand_on_their_soles_at_their_own_height(bodies: Bodies) -> None:
-    cast = Cast(3, 30, bodies, Wardrobe())
+    cast = Cast(3, 30, bodies)
     for number in range(30):
         person = cast[number]
         figure = random_figure(np.random.default_rng(number), bodies, person, (0.0, 0.0))
@@ -49,7 +49,7 @@ def test_people_stand_on_their_soles_at_their_own_height(bodies: Bodies) -> None
 
 
 def test_look_alikes_wear_the_same_in_bodies_of_their_own(bodies: Bodies) -> None:
-    cast = Cast(3, 60, bodies, Wardrobe())
+    cast = Cast(3, 60, bodies)
     people = [cast[number] for number in range(60)]
     groups = {person.group for person in people} - {""}
     assert 5 <= len(groups) <= 20
@@ -63,7 +63,7 @@ def test_look_alikes_wear_the_same_in_bodies_of_their_own(bodies: Bodies) -> Non
 
 
 def test_a_person_is_the_same_whenever_asked_for(bodies: Bodies) -> None:
-    first, again = (Cast(7, 20, bodies, Wardrobe())[11] for _ in range(2))
+    first, again = (Cast(7, 20, bodies)[11] for _ in range(2))
     assert (first.body, first.height_m, first.gait, first.seed) == (again.body, again.height_m, again.gait, again.seed)
     assert np.array_equal(first.clothes.bottom, again.clothes.bottom)
 
@@ -84,7 +84,7 @@ def test_materials_tile_and_differ() -> None:
 
 def test_the_box_fits_what_is_drawn(studio: Studio, bodies: Bodies) -> None:
     """The identity buffer of a person alone, drawn into his box, touches all four sides of it."""
-    cast = Cast(5, 12, bodies, Wardrobe())
+    cast = Cast(5, 12, bodies)
     for number in range(12):
         random = np.random.default_rng(number)
         person = cast[number]
@@ -101,7 +101,7 @@ def test_the_box_fits_what_is_drawn(studio: Studio, bodies: Bodies) -> None:
 
 
 def test_somebody_in_front_hides_what_is_behind(studio: Studio, bodies: Bodies) -> None:
-    cast, random = Cast(5, 2, bodies, Wardrobe()), np.random.default_rng(0)
+    cast, random = Cast(5, 2, bodies), np.random.default_rng(0)
     place = Place(0, (), (0.0, -5.0, 1.0), 0.0, np.zeros(3), random_light(random, varied=False))
     person = random_figure(random, bodies, cast[0], (0.0, 0.0))
     other = random_figure(random, bodies, cast[1], (0.0, -0.8))
