@@ -51,6 +51,8 @@ def load_training_data(recipe: Recipe) -> TrainingData:
 
 def _load(source: DataSource) -> Pictures:
     pictures = load_pictures(source.kind, source.root, source.part)
+    if source.identities:
+        pictures = pictures.where(np.isin(pictures.ids, np.unique(pictures.ids)[: source.identities]))
     return at_most(pictures, source.per_camera, source.seed) if source.per_camera else pictures
 
 

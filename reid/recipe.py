@@ -25,7 +25,7 @@ class DataSource:
     """A set to train on. `kind` and `part` are those of `reid.datasets.load_pictures`.
 
     `held_out` identities, chosen by `seed`, are kept for validation; the run never trains on them. `per_camera` above 0
-    takes at most so many pictures of each identity in each camera.
+    takes at most so many pictures of each identity in each camera, `identities` above 0 the first so many by number.
     """
 
     kind: str
@@ -33,6 +33,7 @@ class DataSource:
     part: str = "train"
     held_out: int = 0
     per_camera: int = 0
+    identities: int = 0
     seed: int = 0
 
 

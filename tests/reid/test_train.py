@@ -213,3 +213,11 @@ def test_validation_shares_no_identity_with_training(people):
     names = {file.name.split("_")[0] for file in data.pictures.files}
     assert not names & {file.name.split("_")[0] for file in data.validation.files}
     assert data.identities == 8
+
+
+def test_a_source_may_be_cut_to_its_first_identities(people):
+    source = {"kind": "folder", "root": str(people), "part": "all", "identities": 5}
+    data = load_training_data(load_recipe(small(people, data=[source])))
+    names = sorted({file.name.split("_")[0] for file in data.pictures.files})
+    every = sorted({file.name.split("_")[0] for file in people.rglob("*.*")})
+    assert names == every[:5] and data.identities == 5
