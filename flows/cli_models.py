@@ -105,7 +105,7 @@ def reid_render(
     """Render crops of people who do not exist, with identities, to train on: no photograph is needed."""
     from rich.progress import Progress
 
-    from reid.ranked_lists import save_ranked_lists
+    from reid.datasets import write_picture
     from reid.rendering.crops import Variety, contact_sheet, write_crops
 
     variety = Variety.without(without)
@@ -122,7 +122,7 @@ def reid_render(
         )
     typer.echo(f"{target}: {written} crops of {people} people")
     if sheet is not None:
-        save_ranked_lists(sheet, contact_sheet(target))
+        write_picture(sheet, contact_sheet(target))
         typer.echo(f"written: {sheet}")
 
 

@@ -117,8 +117,13 @@ def less_detail(image: Image, random: Random) -> Image:
     image = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)  # type: ignore[assignment]
     noisy = image + random.normal(0, random.uniform(0, 8), image.shape)
     image = np.clip(noisy, 0, 255).astype(np.uint8)
-    quality = [cv2.IMWRITE_JPEG_QUALITY, int(random.integers(30, 90))]
-    return cv2.imdecode(cv2.imencode(".jpg", image, quality)[1], cv2.IMREAD_COLOR)  # type: ignore[return-value]
+    return compressed(image, int(random.integers(30, 90)))
+
+
+def compressed(image: Image, quality: int) -> Image:
+    """With JPEG's faults."""
+    coded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return cv2.imdecode(coded, cv2.IMREAD_COLOR)  # type: ignore[return-value]
 
 
 def recoloured(image: Image, strength: float, random: Random) -> Image:

@@ -87,6 +87,21 @@ def read_picture(path: str | Path) -> NDArray[np.uint8]:
     return np.ascontiguousarray(image[:, :, ::-1])
 
 
+def write_picture(path: str | Path, picture: NDArray[np.uint8], quality: int = 95) -> None:
+    """Writes an RGB picture (H, W, 3) as PNG or JPEG; `quality` is JPEG's.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    problem = f"cannot write the picture {path}: does its folder exist, and does it end in .png or .jpg?"
+    try:
+        written = cv2.imwrite(str(path), np.ascontiguousarray(picture[:, :, ::-1]), [cv2.IMWRITE_JPEG_QUALITY, quality])
+    except cv2.error as error:  # an ending that names no format
+        raise OSError(problem) from error
+    if not written:
+        raise OSError(problem)
+
+
 def joined(parts: Sequence[Pictures], name: str | None = None) -> Pictures:
     """Several sets as one; identities and cameras are renumbered so that no two sets share any."""
     files: list[Path] = []

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reid.augment import network_input, resized
-from reid.datasets import EvaluationSet, Pictures, load_evaluation, read_picture
+from reid.datasets import EvaluationSet, Pictures, load_evaluation, read_picture, write_picture
 from reid.metrics import (
     Ranking,
     cosine_distances,
@@ -20,7 +20,7 @@ from reid.metrics import (
     ranking_of_distances,
     single_gallery_shot,
 )
-from reid.ranked_lists import ranked_list_picture, save_ranked_lists
+from reid.ranked_lists import ranked_list_picture
 from reid.rerank import rerank
 from reid.verification import pair_similarities, true_positive_rate
 
@@ -70,9 +70,8 @@ def evaluate(
             if ranked_lists is not None:
                 Path(ranked_lists).mkdir(parents=True, exist_ok=True)
                 picture = ranked_list_picture(distances, chosen.query, chosen.gallery or chosen.query)
-                save_ranked_lists(
-                    Path(ranked_lists) / f"{Path(model).stem}-{chosen.name.replace(' ', '-')}.png", picture
-                )
+                file = f"{Path(model).stem}-{chosen.name.replace(' ', '-')}.png"
+                write_picture(Path(ranked_lists) / file, picture)
     report = {"results": results, "cross_domain": matrix, "flip": flip}
     if output is not None:
         Path(output).write_text(json.dumps(report, indent=1) + "\n")

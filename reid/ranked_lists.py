@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -54,13 +51,3 @@ def ranked_list_picture(
 
 def _right(query: Pictures, gallery: Pictures, row: int) -> NDArray[np.bool_]:
     return (gallery.ids == query.ids[row]) & (gallery.cameras != query.cameras[row])
-
-
-def save_ranked_lists(path: str | Path, picture: NDArray[np.uint8]) -> None:
-    """Writes an RGB picture as PNG or JPEG.
-
-    Raises:
-        OSError: The file cannot be written.
-    """
-    if not cv2.imwrite(str(path), np.ascontiguousarray(picture[:, :, ::-1])):
-        raise OSError(f"cannot write the picture {path}: does its folder exist, and does it end in .png or .jpg?")

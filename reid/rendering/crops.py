@@ -6,13 +6,13 @@ import csv
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
-import cv2
 import numpy as np
 
-from reid.datasets import read_picture, rendered
+from reid.datasets import read_picture, rendered, write_picture
 from reid.rendering.bodies import Bodies
 from reid.rendering.figures import Figure, random_figure
 from reid.rendering.people import Cast, Person, plain
@@ -118,7 +118,7 @@ def _render_share(
         for k in range(each):
             picture, share, camera = studio.shoot(random, person, others)
             name = f"images/{number:05d}_c{camera}_{k:02d}.jpg"
-            cv2.imwrite(str(target / name), picture[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 92])
+            write_picture(target / name, picture, quality=92)
             age = "child" if person.child else "adult"
             rows.append([name, str(number), str(camera), f"{share:.3f}", person.group, age])
     studio.renderer.close()
@@ -138,8 +138,7 @@ def write_crops(
 ) -> int:
     """Render `people` identities, `each` crops of every one; returns the number of crops.
 
-    The same arguments give the same people, places and poses, whatever the number of
-    processes.
+    The same arguments give the same crops, whatever the number of processes.
 
     Args:
         target: Folder, made where missing; its images/ and index.csv are written over.
@@ -149,15 +148,16 @@ def write_crops(
 
     Raises:
         RenderingError: moderngl or OpenGL is missing.
+        OSError: A crop cannot be written; the rest is not rendered then.
     """
     target, variety = Path(target), variety or Variety()
     (target / "images").mkdir(parents=True, exist_ok=True)
     shares = [range(first, min(first + TOGETHER, people)) for first in range(0, people, TOGETHER)]
     rows: list[list[str]] = []
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        jobs = [pool.submit(_render_share, target, share, people, each, size, seed, variety) for share in shares]
-        for share, job in zip(shares, jobs, strict=True):
-            rows += job.result()
+        render = partial(_render_share, target, people=people, each=each, size=size, seed=seed, variety=variety)
+        for share, rendered_rows in zip(shares, pool.map(render, shares), strict=True):  # a failure ends what waits
+            rows += rendered_rows
             progress(share.stop)
     with (target / "index.csv").open("w", newline="") as lines:
         writer = csv.writer(lines)

@@ -86,11 +86,11 @@ def random_place(random: Random, number: int, light: Light) -> Place:
         [random.uniform(2, 3.6), random.uniform(0.9, 2), random.uniform(3.6, 6)], p=[0.65, 0.25, 0.1]
     )
     boxes = [_box(random, (0, 0), (60, 60, 1), low=-1.0, repeat=random.uniform(0.2, 1.5))]
-    heading = random.uniform(0, 2 * np.pi)
+    aslant = 0.3 * np.pi * random.random()  # how far the room is turned from the line of sight
     for side in range(4):
         if random.random() < 0.7:
             away = random.uniform(1.0, 9.0) if side else random.uniform(distance + 0.5, distance + 8)
-            towards = heading * 0.15 - np.pi / 2 + side * np.pi / 2
+            towards = aslant - np.pi / 2 + side * np.pi / 2
             centre = (float(away * np.cos(towards)), float(away * np.sin(towards)))
             size = (0.2, 40.0, random.uniform(2.4, 6))
             boxes.append(_box(random, centre, size, turn=towards, repeat=random.uniform(0.15, 1.2)))

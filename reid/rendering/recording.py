@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from reid.augment import compressed
 from reid.rendering.surfaces import Picture, Random
 
 
@@ -49,8 +50,7 @@ class Recording:
         grey = values.mean(axis=2, keepdims=True)
         values = 255 * (grey + (values - grey) * self.saturation) + random.normal(0, self.noise, values.shape)
         large = cv2.resize(np.clip(values, 0, 255).astype(np.uint8), size[::-1], interpolation=cv2.INTER_LINEAR)
-        coded = cv2.imencode(".jpg", large, [cv2.IMWRITE_JPEG_QUALITY, self.quality])[1]
-        return np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR))
+        return compressed(large, self.quality)
 
 
 def random_recording(random: Random, varied: bool = True) -> Recording:

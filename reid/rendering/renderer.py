@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from reid.rendering import shaders
 from reid.rendering.bodies import Bodies, box_mesh, box_triangles
 from reid.rendering.figures import Figure
-from reid.rendering.people import NOWHERE, Person
+from reid.rendering.people import Person
 from reid.rendering.places import KINDS_OF_SURFACE, Place
 from reid.rendering.surfaces import SIZE, Picture, Random, surface
 from reid.rendering.views import View, Window
@@ -33,8 +33,8 @@ KEPT_CLOTHS = 64
 POOL = 96  # surfaces held; one is made anew for each picture
 
 
-class RenderingError(RuntimeError):
-    """OpenGL is missing; the message says what to install."""
+class RenderingError(OSError):
+    """OpenGL is missing on this machine; the message says what to install."""
 
 
 class Renderer:
@@ -74,7 +74,7 @@ class Renderer:
         }
 
     def _texture(self, picture: Picture) -> Any:
-        texture = self.context.texture((SIZE, SIZE), 3, np.ascontiguousarray(picture).tobytes())
+        texture = self.context.texture((SIZE, SIZE), 3, picture.tobytes())
         texture.build_mipmaps()
         return texture
 
@@ -150,11 +150,9 @@ class Renderer:
         program["cloth"].value, program["second"].value = 0, 1
         first, second, bottom = clothes.scales
         for part, (a, b) in self._colours(person).items():
-            cloth = cloths.get(part, cloths["top"])
-            cloth.use(0)
-            skirt = clothes.skirt_end if clothes.skirt is not None else NOWHERE
+            cloths.get(part, cloths["top"]).use(0)
             waist = 0.1 if part == "skirt" else clothes.waist
-            program["heights"].value = (skirt, person.hair_end, waist)
+            program["heights"].value = (clothes.skirt_end, person.hair_end, waist)
             program["repeat"].value = (bottom if part == "bottom" else first, second)
             program["part"].value, program["hat"].value = PARTS[part], part == "hair_cap" and person.hat is not None
             program["a"].value, program["b"].value = a, b

@@ -53,9 +53,9 @@ def box(bodies: Bodies, view: View, figure: Figure) -> Window:
     return float(left), float(top), float(right), float(bottom)
 
 
-def jittered(box: Window, random: Random, most: float = 0.1) -> Window:
+def jittered(whole: Window, random: Random, most: float = 0.1) -> Window:
     """A box as detectors make them: shifted and scaled by up to `most` of its sides; some end above the feet."""
-    left, top, right, bottom = box
+    left, top, right, bottom = whole
     if random.random() < CUT_SHORT:
         bottom = top + (bottom - top) * random.uniform(0.45, 0.85)
     shift, scale = random.uniform(-most, most, 2), 1.03 + random.uniform(-most, most, 2)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from flows.cli import app
-from reid.datasets import read_picture, rendered
+from flows.cli import app, main
+from reid.datasets import read_picture, rendered, write_picture
 from reid.rendering.bodies import SOLE_M, Bodies
 from reid.rendering.crops import FEW_PLACES, Studio, Variety, contact_sheet, write_crops
 from reid.rendering.figures import random_figure
@@ -166,3 +166,24 @@ def test_without_opengl_the_message_says_what_to_install(monkeypatch: pytest.Mon
     monkeypatch.setattr(moderngl, "create_context", refuse)
     with pytest.raises(RenderingError, match="apt-get install libegl1"):
         Studio((64, 32), seed=0, first=0, variety=Variety())
+
+
+def test_a_crop_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    picture = np.zeros((4, 4, 3), np.uint8)
+    for path in (tmp_path / "missing" / "crop.jpg", tmp_path / "crop.what"):
+        with pytest.raises(OSError, match=r"does its folder exist, and does it end in \.png or \.jpg"):
+            write_picture(path, picture)
+
+
+def test_missing_opengl_is_one_line_at_the_command(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object, **__: object) -> int:
+        raise RenderingError("rendering people needs moderngl: pip install 'aisleflow[render]'")
+
+    monkeypatch.setattr("reid.rendering.crops.write_crops", refuse)
+    with pytest.raises(SystemExit) as stopped:
+        main(["reid", "render", str(tmp_path / "crops")])
+    assert stopped.value.code == 1
+    told = capsys.readouterr().err
+    assert "pip install 'aisleflow[render]'" in told and "Traceback" not in told
